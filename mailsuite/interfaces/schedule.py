@@ -1,0 +1,103 @@
+"""IDeliverySchedule: whose turn it is. A lane has one; it can be rebuilt from the job store at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zope.interface import Interface
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A job as the schedule knows it; ``due`` in ms since 1970, ``priority`` 0, 1 or 2."""
+
+    job_id: str
+    destination: str
+    priority: int
+    due: int
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A job whose turn it is, until a time in ms."""
+
+    job_id: str
+    destination: str
+    attempts: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing may start now; ``next_due`` (ms) is the earliest known time, 0 when there is none."""
+
+    next_due: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """The schedule has lost its epoch: somebody must rebuild it from the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How a destination may be used: jobs at a time, ms between starts, closed until (ms since 1970)."""
+
+    max_concurrency: int = 20
+    gap: int = 0
+    open_until: int = 0
+
+
+class IDeliverySchedule(Interface):
+    """Every method raises ScheduleUnavailable when Redis does not answer in time. Safe to repeat."""
+
+    async def add(jobs: Sequence[Due]) -> None:
+        """Schedule jobs. One that is known (waiting, ready, leased or poison) stays as it is."""
+
+    async def claim(worker: str, lease: int, start_class: int = 0) -> Lease | Idle | Rebuild:
+        """The next job for ``worker`` (``host/slot/uuid``) for ``lease`` ms.
+
+        Due jobs are promoted and dead leases reaped first. Destinations take turns; classes 0, 1, 2 are
+        looked at from ``start_class`` round. A job whose lease died three times becomes poison.
+        """
+
+    async def renew(worker: str, job_id: str, lease: int) -> bool:
+        """Prolong the lease; False when it is no longer this worker's."""
+
+    async def done(worker: str, job_id: str) -> bool:
+        """The job is closed: forget it. False when the lease is no longer this worker's."""
+
+    async def retry(worker: str, job_id: str, due: int, attempts: int) -> bool:
+        """The attempt counted; the job is due again at ``due``. False when the lease is lost."""
+
+    async def release(worker: str, job_id: str, due: int) -> bool:
+        """Give the job back without an attempt. False when the lease is lost."""
+
+    async def reap(slot: str, incarnation: str) -> int:
+        """End the leases of workers ``<slot>/...`` other than ``incarnation``; how many jobs came back."""
+
+    async def poison() -> Sequence[str]:
+        """Ids of jobs whose workers died three times."""
+
+    async def forget(job_id: str) -> None:
+        """Drop a job in whatever state it is."""
+
+    async def tune(destination: str, limits: Limits) -> None:
+        """Set the limits of one destination."""
+
+    async def begin_rebuild(worker: str) -> bool:
+        """Take the (30 s) right to rebuild; False when another has it or the epoch is there."""
+
+    async def restore(job: Due, worker: str, until: int) -> None:
+        """Rebuild only: put back a live lease that the store knows."""
+
+    async def end_rebuild(worker: str) -> None:
+        """Set a new epoch: claims are served again. Pending jobs are added after it."""
+
+    async def wait(seconds: float) -> None:
+        """Return when the doorbell rings, and at the latest after ``seconds``."""
+
+    async def length() -> int:
+        """How many jobs the schedule knows."""

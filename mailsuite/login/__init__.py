@@ -1,0 +1,1 @@
+"""Does a person prove who they are?"""

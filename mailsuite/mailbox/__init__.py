@@ -1,0 +1,1 @@
+"""The mail as a person uses it."""

@@ -1,0 +1,1 @@
+"""Internet messages without I/O: headers, structure, text, sanitiser, composing, notices."""

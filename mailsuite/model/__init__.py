@@ -1,0 +1,1 @@
+"""The nouns of mail as frozen values; standard library only."""

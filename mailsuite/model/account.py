@@ -1,0 +1,47 @@
+"""Domains, accounts, sessions, and the keys that belong to a domain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class DkimKey:
+    """A signing key: ``private`` in PKCS#8 PEM, ``public`` the base64 of p=, ``algorithm`` "rsa" or "ed25519"."""
+
+    selector: str
+    algorithm: str
+    private: str = field(repr=False)
+    public: str
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A hosted domain, by its A-label."""
+
+    name: str
+    created: int
+    keys: tuple[DkimKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person's store. ``address`` is its key form (lower case); ``password`` an argon2id hash."""
+
+    id: str
+    address: str
+    name: str
+    password: str = field(repr=False)
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser's login. ``token_hash`` is the SHA-256 (hex) of the cookie's value; ``seen`` is the last use."""
+
+    token_hash: str = field(repr=False)
+    account: str
+    created: int
+    seen: int
+    client: str
+    agent: str

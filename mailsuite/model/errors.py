@@ -1,0 +1,58 @@
+"""The errors that cross a seam. Everything else is a bug of ours."""
+
+from __future__ import annotations
+
+from mailsuite.model.status import Status
+
+
+class MailError(Exception):
+    """A decision that ends a step, with the Status to tell the other side."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(str(status))
+        self.status = status
+
+
+class Refusal(MailError):
+    """Permanent: 5yz."""
+
+    def __init__(self, code: int, enhanced: str, text: str) -> None:
+        super().__init__(Status(code, enhanced, text))
+
+
+class Deferral(MailError):
+    """Temporary: 4yz."""
+
+    def __init__(self, code: int, enhanced: str, text: str) -> None:
+        super().__init__(Status(code, enhanced, text))
+
+
+class DestinationDown(Deferral):
+    """A host could not be reached, timed out or answered 421: a fault of the destination, not of the message."""
+
+
+class StoreUnavailable(Deferral):
+    """The store cannot take or give data now: locked, full, gone."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(451, "4.3.0", "the mail store is not available, try again later")
+        self.detail = detail
+
+
+class ScheduleUnavailable(Exception):
+    """Redis does not answer. Mail is still accepted; workers wait."""
+
+
+class LookupFailed(Deferral):
+    """A name could not be looked up now: SERVFAIL, time-out, no server."""
+
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(451, "4.4.3", f"DNS look-up of {name} failed: {detail}")
+
+
+class Conflict(Exception):
+    """What is to be made exists already, e.g. a domain or an account; the text says which."""
+
+
+class NotThere(Exception):
+    """What was asked for does not exist; the text says what."""

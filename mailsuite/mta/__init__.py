@@ -1,0 +1,1 @@
+"""Between hosts: receive, trace, route, relay, retry, bounce."""

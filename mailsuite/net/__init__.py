@@ -1,0 +1,1 @@
+"""The Twisted edge: sockets in and out."""

@@ -1,0 +1,1 @@
+"""The one door, the plan, the workers, the reconciler."""

@@ -1,0 +1,1 @@
+"""Adapter: schedule, events, counters."""

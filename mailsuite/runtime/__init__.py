@@ -1,0 +1,1 @@
+"""Process mechanics: settings, services, sockets, logs, threads, metrics."""

@@ -1,0 +1,1 @@
+"""SMTP without I/O: grammar, server session, client session, DATA."""

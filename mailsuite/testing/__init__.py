@@ -1,0 +1,1 @@
+"""Fakes of the seams, contract suites, scripted peers, builders."""

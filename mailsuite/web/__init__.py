@@ -1,0 +1,1 @@
+"""Webmail: routes, pages, event stream."""
