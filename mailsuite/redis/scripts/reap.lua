@@ -1,0 +1,12 @@
+-- ARGV: slot, incarnation that lives. Ends the leases of all other workers of the slot; returns how many.
+local start, alive, count = ARGV[1] .. '/', ARGV[2], 0
+for _, worker in ipairs(redis.call('SMEMBERS', P .. 'workers')) do
+  if worker ~= alive and string.sub(worker, 1, #start) == start then
+    for _, id in ipairs(redis.call('SMEMBERS', P .. 'wl:' .. worker)) do
+      crashed(id)
+      count = count + 1
+    end
+  end
+end
+ring()
+return count

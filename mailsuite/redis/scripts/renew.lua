@@ -1,0 +1,8 @@
+-- ARGV: worker, id, lease in ms. Returns 1, or 0 when the lease is not this worker's.
+local worker, id = ARGV[1], ARGV[2]
+local job = redis.call('HMGET', key(id), 'd', 'w')
+if job[2] ~= worker then return 0 end
+local expiry = math.floor(now) + tonumber(ARGV[3])
+redis.call('ZADD', P .. 'lease', expiry, id)
+redis.call('ZADD', P .. 'inf:' .. job[1], expiry, id)
+return 1

@@ -1,0 +1,141 @@
+"""RedisSchedule against FakeSchedule: the same steps give the same answers, whatever their order."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, cast
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import blockingCallFromThread, deferToThread
+
+from mailsuite.interfaces.schedule import Due, IDeliverySchedule, Lease, Limits
+from mailsuite.model.job import Lane
+from mailsuite.redis.schedule import RedisSchedule
+from mailsuite.runtime.clock import now
+from mailsuite.testing.fake_schedule import FakeSchedule
+from tests.redis.served import ServedCase
+
+LONG = 10_000_000
+LIMITS = Limits(max_concurrency=2)
+
+IDS = st.sampled_from(["m.0", "m.1", "m.2", "m.3", "m.4", "m.5"])
+WORKERS = st.sampled_from(["h/1/a", "h/1/b", "h/2/a"])
+DESTINATIONS = st.sampled_from(["a.example", "b.example"])
+DUES = st.sampled_from([1, 2, 3, 4, LONG])
+"""Long ago; or (LONG is added to the time of the start) not within the test."""
+JOBS = st.builds(Due, IDS, DESTINATIONS, st.integers(0, 2), DUES, st.integers(0, 9))
+SPANS = st.sampled_from([0, LONG, LONG])
+"""Ended at once, or not within the test."""
+
+
+class Machine(RuleBasedStateMachine):
+    """Does each step on both. Runs in a thread; the schedules live on the reactor's."""
+
+    case: ServedCase
+    leases = Bundle("leases")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.case.redis.flushall()
+        self.start = now()
+        self.fake = FakeSchedule(now, reactor, LIMITS)
+        self.real = RedisSchedule(self.case.link, Lane.REMOTE, LIMITS)
+        self.rebuild([])
+
+    def run_both(self, method: str, *args: Any) -> Any:
+        """The result, which must be the same."""
+        real, fake = (self.call(getattr(schedule, method)(*args)) for schedule in (self.real, self.fake))
+        if isinstance(real, Lease) and isinstance(fake, Lease):
+            assert abs(real.until - fake.until) < 5000
+            fake = Lease(fake.job_id, fake.destination, fake.attempts, real.until)
+        assert real == fake, (method, args, real, fake)
+        return real
+
+    @staticmethod
+    def call(work: Coroutine[Any, Any, Any]) -> Any:
+        """Run on the reactor and wait."""
+        return blockingCallFromThread(cast(Any, reactor), Deferred.fromCoroutine, work)
+
+    def due(self, due: int) -> int:
+        """One of DUES as a time."""
+        return self.start + LONG if due == LONG else due
+
+    @rule(jobs=st.lists(JOBS, max_size=6))
+    def add(self, jobs: list[Due]) -> None:
+        self.run_both("add", [Due(j.job_id, j.destination, j.priority, self.due(j.due), j.attempts) for j in jobs])
+
+    @rule(target=leases, worker=WORKERS, span=SPANS, start=st.integers(0, 2))
+    def claim(self, worker: str, span: int, start: int) -> Any:
+        lease = self.run_both("claim", worker, span, start)
+        return (worker, lease.job_id) if isinstance(lease, Lease) else multiple()
+
+    @rule(target=leases, worker=WORKERS, job_id=IDS)
+    def guess(self, worker: str, job_id: str) -> tuple[str, str]:
+        return worker, job_id
+
+    @rule(lease=leases, span=SPANS)
+    def renew(self, lease: tuple[str, str], span: int) -> None:
+        self.run_both("renew", *lease, span)
+
+    @rule(lease=leases)
+    def done(self, lease: tuple[str, str]) -> None:
+        self.run_both("done", *lease)
+
+    @rule(lease=leases, due=DUES, attempts=st.integers(0, 9))
+    def retry(self, lease: tuple[str, str], due: int, attempts: int) -> None:
+        self.run_both("retry", *lease, self.due(due), attempts)
+
+    @rule(lease=leases, due=DUES)
+    def release(self, lease: tuple[str, str], due: int) -> None:
+        self.run_both("release", *lease, self.due(due))
+
+    @rule(worker=WORKERS)
+    def reap(self, worker: str) -> None:
+        self.run_both("reap", worker.rpartition("/")[0], worker)
+
+    @rule(job_id=IDS)
+    def forget(self, job_id: str) -> None:
+        self.run_both("forget", job_id)
+
+    @rule(destination=DESTINATIONS, maximum=st.integers(1, 3), due=st.sampled_from([0, 0, LONG]))
+    def tune(self, destination: str, maximum: int, due: int) -> None:
+        self.run_both("tune", destination, Limits(maximum, open_until=self.due(due)))
+
+    @rule(restored=st.lists(st.tuples(JOBS, WORKERS, SPANS), max_size=4))
+    def lose_and_rebuild(self, restored: list[tuple[Due, str, int]]) -> None:
+        self.case.redis.flushall()
+        self.fake.lose()
+        self.run_both("claim", "h/1/a", LONG)
+        self.rebuild(restored)
+
+    @rule(restored=st.lists(st.tuples(JOBS, WORKERS, SPANS), max_size=2))
+    def rebuild(self, restored: list[tuple[Due, str, int]]) -> None:
+        self.run_both("begin_rebuild", "h/1/a")
+        self.run_both("begin_rebuild", "h/2/a")
+        for job, worker, span in restored:
+            self.run_both("restore", job, worker, self.due(span))
+        self.run_both("end_rebuild", "h/1/a")
+
+    @invariant()
+    def same_sight(self) -> None:
+        self.run_both("length")
+        assert set(self.call(self.real.poison())) == set(self.call(self.fake.poison()))
+
+
+class ModelTests(ServedCase):
+    """Runs the machine."""
+
+    async def test_same_answers(self) -> None:
+        """Both give the same answers to the same steps."""
+        machine: type[Machine] = type("Bound", (Machine,), {"case": self})
+        limits = settings(max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=[*HealthCheck])
+        await deferToThread(run_state_machine_as_test, machine, settings=limits)
+
+    def test_the_fake_is_one(self) -> None:
+        """Both provide the interface."""
+        self.assertTrue(IDeliverySchedule.providedBy(FakeSchedule(now, reactor)))
+        self.assertTrue(IDeliverySchedule.providedBy(RedisSchedule(self.link, Lane.LOCAL)))
