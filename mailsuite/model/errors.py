@@ -56,3 +56,16 @@ class Conflict(Exception):
 
 class NotThere(Exception):
     """What was asked for does not exist; the text says what."""
+
+
+class Undecodable(Exception):
+    """A row of the store is there but cannot be read as what it should be: damaged, or written by something else.
+
+    ``what`` names the row, e.g. "job 0k3….1"; ``detail`` says what is wrong with it. Nothing was changed. Who works
+    on a job parks it; lists never raise this.
+    """
+
+    def __init__(self, what: str, detail: str) -> None:
+        super().__init__(f"{what} cannot be read: {detail}")
+        self.what = what
+        self.detail = detail

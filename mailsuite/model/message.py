@@ -38,7 +38,7 @@ class Part:
     @property
     def is_attachment(self) -> bool:
         """Does a reader show it as a file rather than as text?"""
-        if self.children or self.content_type.startswith("multipart/"):
+        if self.content_type.startswith("multipart/"):
             return False
         if self.disposition == "attachment" or self.filename:
             return not (self.content_id and self.disposition == "inline")
