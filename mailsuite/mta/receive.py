@@ -1,0 +1,75 @@
+"""What port 25 takes: mail for our own accounts, from anybody (RFC 5321 sections 3.3, 3.6.1, 7.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from zope.interface import implementer
+
+from mailsuite.interfaces.queue import ISubmissionQueue, Submission
+from mailsuite.interfaces.reception import Client, IReception
+from mailsuite.model.account import Account
+from mailsuite.model.address import Address
+from mailsuite.model.envelope import Envelope, Recipient
+from mailsuite.model.ids import ordered_id
+from mailsuite.model.status import Status
+from mailsuite.mta.trace import received
+
+Hosts = Callable[[str], Awaitable[bool]]
+"""Is a domain one of ours (mda.accounts)?"""
+
+FindAccount = Callable[[Address], Awaitable[Account | None]]
+"""Whose mailbox an address is, None when nobody's (mda.accounts)."""
+
+
+@implementer(IReception)
+class Reception:
+    """IReception for mail from other hosts."""
+
+    def __init__(
+        self,
+        queue: ISubmissionQueue,
+        hosts: Hosts,
+        find_account: FindAccount,
+        hostname: str,
+        clock: Callable[[], int],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._queue = queue
+        self._hosts = hosts
+        self._find_account = find_account
+        self._hostname = hostname
+        self._clock = clock
+        self._random = random
+
+    async def connect(self, client: Client) -> Status | None:
+        """Everybody may speak."""
+        return None
+
+    async def mail(self, client: Client, envelope: Envelope, size: int) -> Status:
+        """Any reverse-path is heard; the engine has judged its syntax and the size."""
+        return Status(250, "2.1.0", "sender ok")
+
+    async def rcpt(self, client: Client, envelope: Envelope, recipient: Recipient) -> Status:
+        """Our accounts only: never relay, and say at once who is unknown."""
+        if not await self._hosts(recipient.address.domain) and not self._postmaster(recipient.address):
+            return Status(550, "5.7.1", f"relaying denied: {recipient.address.domain} is not served here")
+        if await self._find_account(recipient.address) is None:
+            return Status(550, "5.1.1", f"no mailbox {recipient.address} here")
+        return Status(250, "2.1.5", "recipient ok")
+
+    def _postmaster(self, address: Address) -> bool:
+        # RFC 5321 section 4.5.1: <postmaster> without a domain reaches this host whatever it is called.
+        return address.key == f"postmaster@{self._hostname}"
+
+    async def message(self, client: Client, envelope: Envelope, content: bytes) -> Status:
+        """250 when the queue has it durably."""
+        now = self._clock()
+        queue_id = ordered_id(now, self._random)
+        traced = received(client, envelope, self._hostname, queue_id, now) + content
+        await self._queue.accept(Submission(envelope, traced, id=queue_id))
+        return Status(250, "2.0.0", f"queued as {queue_id}")
+
+    async def authenticate(self, client: Client, identity: str, password: str) -> Account | None:
+        """Nobody logs in on port 25."""
+        return None

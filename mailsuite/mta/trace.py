@@ -1,0 +1,34 @@
+"""The Received field that a host puts before a message (RFC 5321 section 4.4, RFC 3848)."""
+
+from __future__ import annotations
+
+import re
+
+from mailsuite.interfaces.reception import Client
+from mailsuite.mime.dates import format_date
+from mailsuite.model.envelope import Envelope
+
+_SAFE = re.compile(r"[^A-Za-z0-9.\-_:\[\]]")
+
+
+def protocol(client: Client, utf8: bool) -> str:
+    """The "with" keyword: SMTP, ESMTP, ESMTPS, ESMTPSA, UTF8SMTP… (RFC 3848, RFC 6531 section 3.7.3)."""
+    if not client.extended:
+        return "SMTP"
+    name = "UTF8SMTP" if utf8 else "ESMTP"
+    return name + ("S" if client.tls else "") + ("A" if client.account else "")
+
+
+def received(client: Client, envelope: Envelope, hostname: str, queue_id: str, now: int) -> bytes:
+    """The whole field with its CRLF; ``now`` in ms. One recipient is named, several are not: they may be blind."""
+    address = f"[IPv6:{client.address}]" if ":" in client.address else f"[{client.address}]"
+    helo = _SAFE.sub("_", client.helo)[:255] or "unknown"
+    lines = [
+        f"Received: from {helo} ({address})",
+        f"\tby {hostname} with {protocol(client, envelope.smtputf8)} id {queue_id}",
+    ]
+    if client.tls:
+        lines.append(f"\t({client.tls})")
+    if len(envelope.recipients) == 1:
+        lines.append(f"\tfor <{envelope.recipients[0].address}>")
+    return ("\r\n".join(lines) + f";\r\n\t{format_date(now)}\r\n").encode()

@@ -1,0 +1,318 @@
+"""The worker of a lane: its turn comes from the schedule, its right to send from the store (docs/adr/0003)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+
+from mailsuite.interfaces.blobs import IBlobStore
+from mailsuite.interfaces.jobs import IJobStore
+from mailsuite.interfaces.schedule import IDeliverySchedule, Idle, Lease, Rebuild
+from mailsuite.model.errors import MailError, NotThere, ScheduleUnavailable, StoreUnavailable, Undecodable
+from mailsuite.model.job import (
+    Job,
+    JobState,
+    JobUpdate,
+    Lane,
+    NotClaimable,
+    Outcome,
+    QueuedMessage,
+    RecipientResult,
+    RecipientState,
+)
+from mailsuite.model.status import Status
+from mailsuite.queue.rebuild import rebuild
+from mailsuite.queue.recent import Recent
+from mailsuite.queue.settle import RetryPolicy, settle
+
+log = Logger()
+
+LEASE = 120_000
+RENEW = 30.0
+BUSY_PAUSE = 2_000
+"""How long (ms) a job rests when the store is busy or a claim is held elsewhere."""
+
+
+class Attempt(Protocol):
+    """One try of a job: an outcome for each open recipient. MailError counts for all of them.
+
+    ``before_dot`` is awaited before what cannot be taken back; False: the claim is lost, send nothing.
+    """
+
+    async def __call__(
+        self, message: QueuedMessage, job: Job, content: bytes, before_dot: Callable[[], Awaitable[bool]]
+    ) -> Sequence[Outcome]: ...
+
+
+class Notices(Protocol):
+    """Tells the originator; safe to repeat."""
+
+    async def failed(self, message: QueuedMessage, job: Job, failures: Sequence[RecipientResult]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a worker needs of its surroundings; ``sleep`` in seconds, ``uniform`` as random.uniform."""
+
+    clock: Callable[[], int]
+    sleep: Callable[[float], Awaitable[None]]
+    uniform: Callable[[float, float], float]
+
+
+class _Turn:
+    """One claim of one job while it is worked on: keeps it alive, knows when it is lost."""
+
+    def __init__(self, worker: Worker, job: Job) -> None:
+        self._worker = worker
+        self.job = job
+        self.lost = False
+        self.over = False
+
+    async def keep(self, leased: bool) -> None:
+        """Renew both halves of the claim until the turn is over."""
+        tools = self._worker.tools
+        while True:
+            await tools.sleep(RENEW)
+            if self.over or self.lost:
+                return
+            try:
+                if not await self._worker.jobs.renew(self.job.id, self.job.epoch, tools.clock() + LEASE):
+                    self.lost = True
+                elif leased:
+                    await self._worker.schedule.renew(self._worker.name, self.job.id, LEASE)
+            except (StoreUnavailable, ScheduleUnavailable):
+                continue
+
+    async def before_dot(self) -> bool:
+        """Is the right to send still ours? Journals that the dot is about to go."""
+        if self.lost:
+            return False
+        return await self._worker.jobs.dot(self.job.id, self.job.epoch, self._worker.tools.clock())
+
+
+class Worker:
+    """Serves one lane with ``concurrency`` jobs at a time. ``name`` is host/slot/uuid."""
+
+    def __init__(
+        self,
+        name: str,
+        lane: Lane,
+        jobs: IJobStore,
+        blobs: IBlobStore,
+        recent: Recent,
+        schedule: IDeliverySchedule,
+        attempt: Attempt,
+        notices: Notices,
+        policy: RetryPolicy,
+        tools: Tools,
+        concurrency: int,
+    ) -> None:
+        self.name = name
+        self._lane = lane
+        self.jobs = jobs
+        self.schedule = schedule
+        self.tools = tools
+        self._blobs = blobs
+        self._recent = recent
+        self._attempt = attempt
+        self._notices = notices
+        self._policy = policy
+        self._concurrency = concurrency
+        self._busy = 0
+        self._idle: list[Deferred[None]] = []
+        self._stopping = False
+        self._down = False
+        self._claims = 0
+
+    @property
+    def slot(self) -> str:
+        """The name without the incarnation."""
+        return self.name.rpartition("/")[0]
+
+    async def run(self) -> None:
+        """Take turns until ``stop``; survives whatever Redis and the store do."""
+        await self._take_over()
+        while not self._stopping:
+            if self._busy >= self._concurrency:
+                await self._one_less()
+                continue
+            try:
+                await self._next()
+                self._down = False
+            except (ScheduleUnavailable, StoreUnavailable) as error:
+                if not self._down:
+                    self._down = True
+                    log.warn("{worker} waits: {error}", worker=self.name, error=str(error))
+                await self.tools.sleep(1.0)
+            except CancelledError:
+                raise
+            except Exception:
+                log.failure("{worker}: a turn failed", worker=self.name)
+                await self.tools.sleep(1.0)
+
+    async def stop(self) -> None:
+        """Take no more turns; return when the running ones are over."""
+        self._stopping = True
+        while self._busy:
+            await self._one_less()
+
+    async def free_slot(self) -> None:
+        """Give back in the store what an earlier incarnation of this slot held when it died."""
+        freed = await self.jobs.free_slot(self.slot, self.name)
+        if freed:
+            log.info("{worker} took over {freed} jobs of its predecessor", worker=self.name, freed=freed)
+
+    async def _take_over(self) -> None:
+        """The same in the store and in the schedule, as soon as both are there."""
+        while not self._stopping:
+            try:
+                await self.free_slot()
+                await self.schedule.reap(self.slot, self.name)
+            except (ScheduleUnavailable, StoreUnavailable):
+                await self.tools.sleep(0.2)
+            else:
+                return
+
+    async def _next(self) -> None:
+        self._claims += 1
+        # Every 8th turn begins at the lowest class, so that bulk mail cannot starve.
+        turn = await self.schedule.claim(self.name, LEASE, 2 if self._claims % 8 == 0 else 0)
+        match turn:
+            case Rebuild():
+                if not await rebuild(self.jobs, self.schedule, self._lane, self.name, self.tools.clock):
+                    await self.tools.sleep(0.1)
+            case Idle():
+                wait = 1.0
+                if turn.next_due:
+                    wait = min(wait, max(0.0, (turn.next_due - self.tools.clock()) / 1000))
+                await self.schedule.wait(wait)
+            case Lease():
+                self._busy += 1
+                Deferred.fromCoroutine(self._leased(turn)).addErrback(
+                    lambda failure: log.failure("{job_id}: the turn broke", failure, job_id=turn.job_id)
+                ).addBoth(self._done)
+
+    def _done(self, _: object) -> None:
+        self._busy -= 1
+        waiting, self._idle = self._idle, []
+        for d in waiting:
+            d.callback(None)
+
+    async def _one_less(self) -> None:
+        d: Deferred[None] = Deferred()
+        self._idle.append(d)
+        await d
+
+    async def _leased(self, lease: Lease) -> None:
+        now = self.tools.clock()
+        pause = now + BUSY_PAUSE
+        try:
+            job = await self.jobs.claim(lease.job_id, self.name, now, now + LEASE)
+            if isinstance(job, NotClaimable):
+                if job.closed:
+                    await self.schedule.done(self.name, lease.job_id)
+                else:
+                    await self.schedule.release(self.name, lease.job_id, max(job.until, now + 50))
+                return
+            state, next_attempt, attempts = await self._work(job, leased=True)
+        except StoreUnavailable:
+            await self.schedule.release(self.name, lease.job_id, pause)
+            return
+        except Undecodable as error:
+            await self._park(lease.job_id, str(error))
+            await self.schedule.done(self.name, lease.job_id)
+            return
+        if state is JobState.PENDING:
+            if attempts == job.attempts:
+                await self.schedule.release(self.name, job.id, next_attempt)
+            else:
+                await self.schedule.retry(self.name, job.id, next_attempt, attempts)
+        else:
+            await self.schedule.done(self.name, job.id)
+
+    async def attempt_now(self, job_id: str) -> bool:
+        """Try a job outside the schedule (eager jobs); True when nothing is left to do for it."""
+        now = self.tools.clock()
+        try:
+            job = await self.jobs.claim(job_id, self.name, now, now + LEASE)
+            if isinstance(job, NotClaimable):
+                return job.closed
+            state, _, _ = await self._work(job, leased=False)
+        except StoreUnavailable:
+            return False
+        return state is not JobState.PENDING
+
+    async def _work(self, job: Job, leased: bool) -> tuple[JobState, int, int]:
+        """Attempt, tell, record. Gives state, next attempt and attempts as they are in the store afterwards."""
+        try:
+            message, content = self._recent.get(job.queue_id) or await self._fetch(job.queue_id)
+        except NotThere as error:
+            await self._park(job.id, str(error))
+            return JobState.PARKED, job.next_attempt, job.attempts
+        turn = _Turn(self, job)
+        keeping = Deferred.fromCoroutine(turn.keep(leased))
+        try:
+            outcomes = await self._outcomes(message, job, content, turn)
+            now = self.tools.clock()
+            settlement = settle(message, job, outcomes, self.name, now, self._policy, self.tools.uniform)
+            if settlement.failures:
+                # Before they are marked: a crash in between repeats the notice under the same id, i.e. once.
+                await self._notices.failed(message, job, settlement.failures)
+            if not await self._record(job, settlement.update):
+                log.warn("{job_id}: the result came too late, another worker has the job", job_id=job.id)
+            for outcome in outcomes:
+                log.info(
+                    "{job_id} {state} <{recipient}> {status}",
+                    job_id=job.id,
+                    state=outcome.state.value,
+                    recipient=str(outcome.recipient.address),
+                    status=str(outcome.status),
+                    mx=outcome.mx,
+                )
+        except StoreUnavailable:
+            pause = self.tools.clock() + BUSY_PAUSE
+            await self.jobs.release(job.id, job.epoch, pause)
+            return JobState.PENDING, pause, job.attempts
+        finally:
+            turn.over = True
+            keeping.cancel()
+            keeping.addErrback(lambda _: None)
+        return settlement.update.state, settlement.update.next_attempt, settlement.update.attempts
+
+    async def _fetch(self, queue_id: str) -> tuple[QueuedMessage, bytes]:
+        message = await self.jobs.message(queue_id)
+        if message is None:
+            raise NotThere(f"the queued message {queue_id} is gone")
+        return message, await self._blobs.read(message.blob)
+
+    async def _outcomes(self, message: QueuedMessage, job: Job, content: bytes, turn: _Turn) -> Sequence[Outcome]:
+        try:
+            return await self._attempt(message, job, content, turn.before_dot)
+        except StoreUnavailable:
+            raise
+        except MailError as error:
+            status = error.status
+        except Exception:
+            status = Status(451, "4.3.0", f"local error, see the log for {job.id} epoch {job.epoch}")
+            log.failure("{job_id}: the attempt of epoch {epoch} failed", job_id=job.id, epoch=job.epoch)
+        state = RecipientState.FAILED if status.permanent else RecipientState.DEFERRED
+        return [Outcome(recipient, state, status) for recipient in job.open_recipients]
+
+    async def _record(self, job: Job, update: JobUpdate) -> bool:
+        """Write the result, patiently: what was sent must not be sent again because the store was busy."""
+        while True:
+            try:
+                return await self.jobs.record(job.id, job.epoch, update)
+            except StoreUnavailable as error:
+                log.warn("{job_id}: the result waits for the store: {error}", job_id=job.id, error=error.detail)
+                if self._stopping:
+                    raise
+                await self.tools.sleep(1.0)
+
+    async def _park(self, job_id: str, text: str) -> None:
+        log.error("{job_id} parked: {text}", job_id=job_id, text=text)
+        await self.jobs.park(job_id, text, self.tools.clock())

@@ -1,0 +1,354 @@
+"""Worker, door and reconciler together, on fakes whose clock the test turns."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailsuite.interfaces.queue import Submission
+from mailsuite.model.address import Address
+from mailsuite.model.envelope import Envelope, Recipient
+from mailsuite.model.errors import Deferral, DestinationDown, Refusal, StoreUnavailable
+from mailsuite.model.job import (
+    Job,
+    JobState,
+    Lane,
+    Outcome,
+    QueuedMessage,
+    RecipientResult,
+    RecipientState,
+)
+from mailsuite.model.status import Status
+from mailsuite.queue.accept import Queue
+from mailsuite.queue.recent import Recent
+from mailsuite.queue.reconcile import Reconciler
+from mailsuite.queue.settle import RetryPolicy
+from mailsuite.queue.worker import LEASE, Tools, Worker
+from mailsuite.testing import builders
+from mailsuite.testing.fake_schedule import FakeSchedule
+from mailsuite.testing.fake_store import FakeStore
+
+OK = Status(250, "2.0.0", "taken")
+ALICE = "alice@alpha.example"
+
+
+class Party:
+    """One attempt function and the notices it led to."""
+
+    def __init__(self) -> None:
+        self.tried: list[tuple[str, int, list[str]]] = []
+        self.told: list[tuple[str, list[str]]] = []
+        self.behave: Callable[[Job], Status | Exception] = lambda job: OK
+        self.gate: Deferred[None] | None = None
+        self.dots: list[bool] = []
+
+    async def attempt(
+        self, message: QueuedMessage, job: Job, content: bytes, before_dot: Callable[[], Awaitable[bool]]
+    ) -> Sequence[Outcome]:
+        """Note the try, wait at the gate when there is one, then behave."""
+        self.tried.append((job.id, job.epoch, [str(r.address) for r in job.open_recipients]))
+        if self.gate is not None:
+            await self.gate
+        result = self.behave(job)
+        if isinstance(result, Exception):
+            raise result
+        self.dots.append(await before_dot())
+        state = RecipientState.DELIVERED if result.positive else RecipientState.FAILED
+        return [
+            Outcome(r, state if result.code >= 500 or result.positive else RecipientState.DEFERRED, result)
+            for r in job.open_recipients
+        ]
+
+    async def failed(self, message: QueuedMessage, job: Job, failures: Sequence[RecipientResult]) -> None:
+        """Note who was told."""
+        self.told.append((job.id, [str(f.recipient.address) for f in failures]))
+
+
+class WorkerTests(SynchronousTestCase):
+    """Turns, rights, results, and what happens when a part is gone."""
+
+    def setUp(self) -> None:
+        """A store with a domain, a schedule for each lane, one remote worker."""
+        self.reactor = Clock()
+        self.reactor.advance(1_800_000_000)
+        self.store = FakeStore(self.now)
+        self.schedules = {lane: FakeSchedule(self.now, self.reactor) for lane in Lane}
+        self.queue = Queue(
+            self.store.jobs,
+            self.hosts,
+            self.schedules,
+            "mail.alpha.example",
+            self.now,
+            bytes,
+            5 * builders.DAY,
+            builders.DAY,
+        )
+        # Workers of other processes: they read everything from the store.
+        self.recent = Recent()
+        self.party = Party()
+
+    async def hosts(self, domain: str) -> bool:
+        """alpha.example is ours."""
+        return domain == "alpha.example"
+
+    def now(self) -> int:
+        """The test's time in ms."""
+        return round(self.reactor.seconds() * 1000)
+
+    async def sleep(self, seconds: float) -> None:
+        """On the test's time."""
+        await deferLater(self.reactor, seconds)
+
+    def worker(self, uuid: str = "one", party: Party | None = None, lane: Lane = Lane.REMOTE) -> Worker:
+        """A worker of slot host/s."""
+        party = party or self.party
+        return Worker(
+            f"host/s/{uuid}",
+            lane,
+            self.store.jobs,
+            self.store.blobs,
+            self.recent,
+            self.schedules[lane],
+            party.attempt,
+            party,
+            RetryPolicy((60_000, 300_000)),
+            Tools(self.now, self.sleep, lambda low, high: 1.0),
+            10,
+        )
+
+    def running(self, worker: Worker) -> Deferred[None]:
+        """Let the worker run; it is stopped at the test's end."""
+        run = Deferred.fromCoroutine(worker.run())
+
+        def stop() -> None:
+            stopped = Deferred.fromCoroutine(worker.stop())
+            self.pass_time(3)
+            self.successResultOf(stopped)
+            self.successResultOf(run)
+
+        self.addCleanup(stop)
+        self.pass_time(0.5)
+        return run
+
+    def pass_time(self, seconds: float) -> None:
+        """In steps small enough for every poll."""
+        self.reactor.pump([0.25] * round(seconds * 4))
+
+    def accept(self, *to: str, **more: object) -> QueuedMessage:
+        """Hand a message from alice in."""
+        envelope = Envelope(Address.parse(ALICE), tuple(Recipient(Address.parse(a)) for a in to))
+        submission = Submission(envelope, b"Subject: x\r\n\r\nx\r\n", account="a1", **more)  # type: ignore[arg-type]
+        return self.successResultOf(Deferred.fromCoroutine(self.queue.accept(submission)))
+
+    def job(self, message: QueuedMessage, n: int = 0) -> Job:
+        """A job as it stands."""
+        job = self.successResultOf(Deferred.fromCoroutine(self.store.jobs.job(f"{message.id}.{n}")))
+        assert job is not None
+        return job
+
+    def test_a_job_is_done_once(self) -> None:
+        """Accepted, attempted, recorded, forgotten by the schedule."""
+        self.running(self.worker())
+        message = self.accept("u@remote.example")
+        self.pass_time(2)
+        self.assertEqual(self.party.tried, [(f"{message.id}.0", 1, ["u@remote.example"])])
+        self.assertIs(self.job(message).state, JobState.DONE)
+        self.assertEqual(self.party.dots, [True])
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.schedules[Lane.REMOTE].length())), 0)
+
+    def test_deferral_then_retry_by_the_schedule(self) -> None:
+        """A 451 waits a minute, then five, and uses up attempts; the third try is taken."""
+        answers = [Deferral(451, "4.2.0", "later"), DestinationDown(421, "4.4.1", "no route"), None]
+        self.party.behave = lambda job: answers.pop(0) or OK
+        self.running(self.worker())
+        message = self.accept("u@remote.example")
+        self.pass_time(59)
+        self.assertEqual(len(self.party.tried), 1)
+        self.pass_time(3)
+        self.assertEqual(len(self.party.tried), 2)
+        self.pass_time(303)
+        self.assertEqual(len(self.party.tried), 3)
+        job = self.job(message)
+        self.assertEqual((job.state, job.attempts, job.epoch), (JobState.DONE, 3, 3))
+        self.assertEqual(self.party.told, [])
+
+    def test_refusal_is_told_before_it_is_recorded(self) -> None:
+        """A permanent failure reaches the originator, then the job is done."""
+        self.party.behave = lambda job: Refusal(550, "5.1.2", "no such domain")
+        self.running(self.worker())
+        message = self.accept("u@remote.example")
+        self.pass_time(2)
+        self.assertEqual(self.party.told, [(f"{message.id}.0", ["u@remote.example"])])
+        self.assertIs(self.job(message).state, JobState.DONE)
+
+    def test_a_bug_in_an_attempt_is_a_deferral_logged_once(self) -> None:
+        """Our own fault loses nothing: 4.3.0, and another try."""
+        answers: list[Exception | Status] = [ZeroDivisionError("a bug"), OK]
+        self.party.behave = lambda job: answers.pop(0)
+        self.running(self.worker())
+        message = self.accept("u@remote.example")
+        self.pass_time(2)
+        (result,) = self.job(message).recipients
+        assert result.status is not None
+        self.assertEqual((result.status.code, result.status.enhanced), (451, "4.3.0"))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.pass_time(61)
+        self.assertIs(self.job(message).state, JobState.DONE)
+
+    def test_the_store_gone_during_an_attempt_uses_up_no_attempt(self) -> None:
+        """StoreUnavailable releases the job; when the store is back it is tried again, still its first attempt."""
+        self.running(self.worker())
+        answers: list[Exception | Status] = [StoreUnavailable("locked"), OK]
+        self.party.behave = lambda job: answers.pop(0)
+        message = self.accept("u@remote.example")
+        self.pass_time(6)
+        job = self.job(message)
+        self.assertEqual((job.state, job.attempts, job.epoch), (JobState.DONE, 1, 2))
+
+    def test_a_late_result_is_refused(self) -> None:
+        """A worker that slept past its lease writes nothing over the one that took the job after it."""
+        slow = Party()
+        slow.gate = Deferred()
+        slow.behave = lambda job: Refusal(550, "5.0.0", "from the dead")
+        frozen = self.worker("frozen", slow)
+        message = self.accept("u@remote.example")
+        self.successResultOf(Deferred.fromCoroutine(self.schedules[Lane.REMOTE].end_rebuild("host/s/frozen")))
+        claim = self.successResultOf(
+            Deferred.fromCoroutine(
+                self.store.jobs.claim(f"{message.id}.0", frozen.name, self.now(), self.now() + LEASE)
+            )
+        )
+        assert isinstance(claim, Job)
+        # Its heartbeat has stopped with it: no time passes for it while the lease runs out.
+        self.reactor.rightNow += LEASE / 1000 + 1
+        self.running(self.worker("awake"))
+        self.pass_time(3)
+        self.assertIs(self.job(message).state, JobState.DONE)
+        late = self.successResultOf(Deferred.fromCoroutine(self.store.jobs.dot(claim.id, claim.epoch, self.now())))
+        self.assertFalse(late)
+        self.assertEqual(self.party.tried, [(f"{message.id}.0", 2, ["u@remote.example"])])
+
+    def test_the_same_slot_frees_its_predecessor_at_once(self) -> None:
+        """A restarted worker does not wait for the lease of its dead self."""
+        message = self.accept("u@remote.example")
+        self.successResultOf(
+            Deferred.fromCoroutine(
+                self.store.jobs.claim(f"{message.id}.0", "host/s/dead", self.now(), self.now() + LEASE)
+            )
+        )
+        self.running(self.worker("alive"))
+        self.pass_time(3)
+        self.assertIs(self.job(message).state, JobState.DONE)
+
+    def test_an_empty_schedule_is_rebuilt(self) -> None:
+        """What Redis forgot comes back from the store."""
+        self.running(self.worker())
+        self.party.gate = Deferred()
+        message = self.accept("u@remote.example", "v@other.example")
+        self.schedules[Lane.REMOTE].lose()
+        self.party.gate.callback(None)
+        self.pass_time(10)
+        self.assertEqual([self.job(message, n).state for n in (0, 1)], [JobState.DONE, JobState.DONE])
+
+    def test_redis_down_mail_is_accepted_and_goes_out_later(self) -> None:
+        """The commit is the store's; the reconciler schedules once Redis is back."""
+        self.running(self.worker())
+        self.schedules[Lane.REMOTE].down = True
+        message = self.accept("u@remote.example")
+        self.pass_time(8)
+        self.assertEqual(self.party.tried, [])
+        self.schedules[Lane.REMOTE].down = False
+        self.pass_time(2)
+        reconciler = Reconciler(self.store.jobs, self.schedules, self.now, self.sleep)
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(reconciler.round())), 1)
+        self.pass_time(2)
+        self.assertIs(self.job(message).state, JobState.DONE)
+
+    def test_an_undecodable_job_is_parked(self) -> None:
+        """A damaged row is set aside; others go on."""
+        self.party.gate = Deferred()
+        message = self.accept("u@remote.example")
+        self.store.jobs.spoiled.add(f"{message.id}.0")
+        self.party.gate = None
+        self.running(self.worker())
+        other = self.accept("w@other.example", id="q2")
+        self.pass_time(2)
+        self.store.jobs.spoiled.clear()
+        self.assertIs(self.job(message).state, JobState.PARKED)
+        self.assertIs(self.job(other).state, JobState.DONE)
+
+    def test_stop_waits_for_what_is_under_way(self) -> None:
+        """No new turn after stop; the running attempt is finished and recorded."""
+        self.party.gate = Deferred()
+        worker = self.worker()
+        run = Deferred.fromCoroutine(worker.run())
+        message = self.accept("u@remote.example")
+        self.pass_time(2)
+        stopped = Deferred.fromCoroutine(worker.stop())
+        self.pass_time(2)
+        self.assertNoResult(stopped)
+        self.party.gate.callback(None)
+        self.pass_time(2)
+        self.successResultOf(stopped)
+        self.successResultOf(run)
+        self.assertIs(self.job(message).state, JobState.DONE)
+
+    def test_eager_jobs_are_done_when_accept_returns(self) -> None:
+        """The Sent copy and mail to oneself do not wait for a worker, and the schedule never sees them."""
+        self.queue.run_eagerly(self.worker(lane=Lane.LOCAL).attempt_now)
+        message = self.accept(ALICE, "u@remote.example", self_address=ALICE, sent_copy=True)
+        self.assertEqual(
+            [self.job(message, n).state for n in (0, 1, 2)], [JobState.DONE, JobState.DONE, JobState.PENDING]
+        )
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.schedules[Lane.LOCAL].length())), 0)
+
+    def test_an_eager_job_that_fails_is_left_to_a_worker(self) -> None:
+        """The store breaking down in the request loses nothing."""
+        self.party.behave = lambda job: StoreUnavailable("full")
+        self.queue.run_eagerly(self.worker(lane=Lane.LOCAL).attempt_now)
+        message = self.accept(ALICE, self_address=ALICE)
+        self.assertIs(self.job(message).state, JobState.PENDING)
+        self.party.behave = lambda job: OK
+        self.running(self.worker("later", lane=Lane.LOCAL))
+        self.pass_time(5)
+        self.assertIs(self.job(message).state, JobState.DONE)
+
+    def test_what_was_just_accepted_is_not_read_back(self) -> None:
+        """A worker of the accepting process finds message and content in memory."""
+        self.recent = self.queue.recent
+        self.running(self.worker())
+        message = self.accept("u@remote.example")
+        kept = self.queue.recent.get(message.id)
+        assert kept is not None
+        self.assertEqual(kept, (message, b"Subject: x\r\n\r\nx\r\n"))
+        self.pass_time(2)
+        self.assertIs(self.job(message).state, JobState.DONE)
+
+    def test_a_missing_content_parks_the_job(self) -> None:
+        """Nothing is deleted silently: an admin looks at it."""
+        message = self.accept("u@remote.example")
+        del self.store.blobs.content[message.blob]
+        self.running(self.worker())
+        self.pass_time(2)
+        job = self.job(message)
+        self.assertIs(job.state, JobState.PARKED)
+        self.assertIn(message.blob, job.history[-1].text)
+
+    def test_the_same_key_twice_is_one_message(self) -> None:
+        """A double click sends once."""
+        first = self.accept("u@remote.example", idempotency_key="k")
+        self.reactor.advance(1)
+        again = self.accept("u@remote.example", idempotency_key="k")
+        self.assertEqual(first, again)
+
+    def test_store_down_nothing_is_accepted(self) -> None:
+        """Deferral 451 4.3.0 to whoever hands in."""
+        self.store.fault = "disk full"
+        envelope = Envelope(Address.parse(ALICE), (Recipient(Address.parse("u@remote.example")),))
+        failure = self.failureResultOf(Deferred.fromCoroutine(self.queue.accept(Submission(envelope, b"x"))))
+        error = failure.value
+        assert isinstance(error, StoreUnavailable)
+        self.assertEqual((error.status.code, error.status.enhanced), (451, "4.3.0"))
