@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from twisted.logger import Logger
+
 from mailsuite.interfaces.events import IEventBus
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.threads import InThread
@@ -15,8 +17,10 @@ from mailsuite.model.address import Mailbox
 from mailsuite.model.envelope import Recipient
 from mailsuite.model.event import Changed, Toast
 from mailsuite.model.job import SENT, Job, Outcome, QueuedMessage, RecipientState
-from mailsuite.model.message import Description, Filing
+from mailsuite.model.message import Description, Filing, Part
 from mailsuite.model.status import Status
+
+log = Logger()
 
 INLINE = 64 * 1024
 """Messages up to this size (octets) are parsed where they are: a hop to a thread costs more."""
@@ -35,7 +39,7 @@ class Deliverer:
         self, message: QueuedMessage, job: Job, content: bytes, before_dot: Callable[[], Awaitable[bool]]
     ) -> Sequence[Outcome]:
         """File the message for each open recipient; a repetition files nothing twice. Raises StoreUnavailable."""
-        description = describe(content) if len(content) <= INLINE else await self._thread(lambda: describe(content))
+        description = await self._describe(job, content)
         outcomes = []
         for recipient in job.open_recipients:
             account = await self._accounts.find(recipient.address)
@@ -47,6 +51,14 @@ class Deliverer:
             status = Status(250, "2.1.5", "filed in Sent" if job.destination == SENT else "filed")
             outcomes.append(Outcome(recipient, RecipientState.DELIVERED, status))
         return outcomes
+
+    async def _describe(self, job: Job, content: bytes) -> Description:
+        try:
+            return describe(content) if len(content) <= INLINE else await self._thread(lambda: describe(content))
+        except Exception:
+            # A fault of our parser must not keep the message from its reader: it is filed and shown raw.
+            log.failure("{job_id}: the message could not be parsed", job_id=job.id)
+            return _opaque(content)
 
     async def _file(
         self, message: QueuedMessage, job: Job, recipient: Recipient, account: Account, description: Description
@@ -71,6 +83,13 @@ class Deliverer:
         await self._events.publish(Changed(account.id, where, filed.seq))
         if filed.new and description.structure.content_type == "multipart/report":
             await self._events.publish(Toast(account.id, description.subject, filed.conversation))
+
+
+def _opaque(content: bytes) -> Description:
+    """A message as one piece of text."""
+    whole = Part("1", "text/plain", "", "8bit", "", "", "", 0, len(content))
+    defects = ("this message could not be parsed",)
+    return Description("", (), (), (), (), (), "", None, whole, "", has_attachments=False, defects=defects)
 
 
 def _blind(message: QueuedMessage, description: Description) -> tuple[Mailbox, ...]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailsuite.mda import deliver as deliver_module
 from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.deliver import INLINE, Deliverer
 from mailsuite.model.account import Account
@@ -127,6 +128,15 @@ class DeliverTests(SynchronousTestCase):
         """Any bytes are a message."""
         self.deliver(BOB, content=bytes(range(256)) * 4)
         self.assertEqual(len(self.inbox("bob")), 1)
+
+    def test_a_fault_of_the_parser_keeps_nothing_back(self) -> None:
+        """The message is filed whole and marked; the fault is logged once."""
+        self.patch(deliver_module, "describe", lambda content: 1 // 0)
+        self.deliver(BOB)
+        (message,) = self.inbox("bob")
+        self.assertEqual((message.description.structure.start, message.description.structure.end), (0, len(CONTENT)))
+        self.assertTrue(message.description.defects)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_large_messages_are_parsed_in_a_thread(self) -> None:
         """The reactor is not held up."""

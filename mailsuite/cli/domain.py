@@ -1,0 +1,56 @@
+"""mailctl domain: the hosted domains."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from mailsuite.cli.context import Context, pass_context
+from mailsuite.cli.session import Tools, with_store
+from mailsuite.login.keys import new_dkim_keys
+from mailsuite.login.typed import typed_address
+from mailsuite.model.account import Domain
+from mailsuite.runtime.clock import now
+
+
+async def host_domain(tools: Tools, name: str) -> Domain:
+    """Host a domain with new signing keys, named after the month. Raises Conflict, ValueError."""
+    label = typed_address(f"postmaster@{name}").domain
+    if label.startswith("[") or "." not in label:
+        raise ValueError(f"{name!r} is not a domain that can be hosted")
+    month = datetime.now(UTC).strftime("%Y%m")
+    keys = await tools.threads.run(new_dkim_keys, month)
+    domain = Domain(label, now(), keys)
+    await tools.directory.add_domain(domain)
+    return domain
+
+
+@click.group()
+def domain() -> None:
+    """Hosted domains."""
+
+
+@domain.command("add")
+@click.argument("name")
+@pass_context
+def add(context: Context, name: str) -> None:
+    """Host a domain: make its signing keys, serve its DNS records, take its mail."""
+
+    async def work(tools: Tools) -> None:
+        made = await host_domain(tools, name)
+        click.echo(f"{made.name} is hosted; DKIM selectors: {' '.join(key.selector for key in made.keys)}")
+
+    with_store(context.settings, work)
+
+
+@domain.command("list")
+@pass_context
+def list_(context: Context) -> None:
+    """One line a domain: its name and its DKIM selectors."""
+
+    async def work(tools: Tools) -> None:
+        for found in await tools.directory.domains():
+            click.echo(" ".join((found.name, *(key.selector for key in found.keys))))
+
+    with_store(context.settings, work)

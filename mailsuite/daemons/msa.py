@@ -1,0 +1,58 @@
+"""mailsuite-msa: hear mail from mail programs of accounts (587 with STARTTLS, 465 with TLS)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from twisted.application.service import IService
+from twisted.internet.endpoints import wrapServerTLS
+from twisted.logger import Logger
+
+from mailsuite.daemons.launch import Options, make_service
+from mailsuite.daemons.wiring import Wiring
+from mailsuite.msa.reception import SubmissionReception
+from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
+from mailsuite.runtime.daemon import Stage
+from mailsuite.runtime.listener import Listener
+from mailsuite.runtime.sockets import stream_endpoints
+from mailsuite.smtp.limits import Limits
+
+__all__ = ["Options", "add", "makeService"]
+
+log = Logger()
+
+
+def add(wiring: Wiring) -> None:
+    """Listen on ``msa.listen`` and ``msa.listen_tls``, when there is a certificate: passwords never go in the clear."""
+    settings = wiring.settings
+    if wiring.certificate is None:
+        log.warn("submission is off: tls.certificate and tls.key are not set")
+        return
+    wiring.eager()
+    reception = SubmissionReception(
+        wiring.checker,
+        wiring.queue,
+        wiring.cpu.run,
+        wiring.clock,
+        wiring.random,
+        settings.server.hostname,
+        settings.mx.max_recipients,
+    )
+    config = ServerConfig(
+        hostname=settings.server.hostname,
+        limits=Limits(size=settings.mx.max_size, recipients=settings.mx.max_recipients),
+        auth=True,
+        normalise_newlines=True,
+        connections=settings.mx.max_sessions,
+    )
+    reactor = wiring.reactor
+    clear = SmtpFactory(reactor, reception, config, wiring.certificate)
+    wiring.daemon.add(Listener(stream_endpoints(reactor, settings.msa.listen), clear), Stage.DOOR)
+    wrapped = SmtpFactory(reactor, reception, replace(config, implicit_tls=True))
+    endpoints = [wrapServerTLS(wiring.certificate, e) for e in stream_endpoints(reactor, settings.msa.listen_tls)]
+    wiring.daemon.add(Listener(endpoints, wrapped), Stage.DOOR)
+
+
+def makeService(options: Options) -> IService:
+    """For twistd."""
+    return make_service(options, "msa", add)

@@ -1,0 +1,42 @@
+"""mailsuite-mx: hear mail from other hosts (SMTP, port 25)."""
+
+from __future__ import annotations
+
+from twisted.application.service import IService
+
+from mailsuite.daemons.launch import Options, make_service
+from mailsuite.daemons.wiring import Wiring
+from mailsuite.mta.receive import Reception
+from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
+from mailsuite.runtime.daemon import Stage
+from mailsuite.runtime.listener import Listener
+from mailsuite.runtime.sockets import stream_endpoints
+from mailsuite.smtp.limits import Limits
+
+__all__ = ["Options", "add", "makeService"]
+
+
+def add(wiring: Wiring) -> None:
+    """Listen on ``mx.listen``."""
+    settings = wiring.settings
+    reception = Reception(
+        wiring.queue,
+        wiring.accounts.hosts,
+        wiring.accounts.find,
+        settings.server.hostname,
+        wiring.clock,
+        wiring.random,
+    )
+    config = ServerConfig(
+        hostname=settings.server.hostname,
+        limits=Limits(size=settings.mx.max_size, recipients=settings.mx.max_recipients),
+        normalise_newlines=settings.mx.bare_newline == "normalise",
+        connections=settings.mx.max_sessions,
+    )
+    factory = SmtpFactory(wiring.reactor, reception, config, wiring.certificate)
+    wiring.daemon.add(Listener(stream_endpoints(wiring.reactor, settings.mx.listen), factory), Stage.DOOR)
+
+
+def makeService(options: Options) -> IService:
+    """For twistd."""
+    return make_service(options, "mx", add)

@@ -1,0 +1,38 @@
+"""mailsuite-tend: collect what is no longer needed, and keep the private Redis when none is configured."""
+
+from __future__ import annotations
+
+from twisted.application.service import IService
+
+from mailsuite.daemons.launch import Options, make_service
+from mailsuite.daemons.services import Every, Loop
+from mailsuite.daemons.wiring import Wiring
+from mailsuite.runtime.daemon import Stage
+
+__all__ = ["Options", "add", "makeService"]
+
+_HOUR = 3_600_000
+KEEP_CLOSED = 24 * _HOUR
+"""How long (ms) a message that is delivered stays in the queue's books."""
+_BATCH = 1000
+
+
+def add(wiring: Wiring) -> None:
+    """Every ten minutes: old queue entries, expired sessions, contents that nothing refers to."""
+    # Touched first, so that Redis runs before anything connects to it.
+    _ = wiring.private_redis
+    web = wiring.settings.web
+
+    async def tidy() -> None:
+        now = wiring.clock()
+        while await wiring.jobs.forget(now - KEEP_CLOSED, _BATCH) == _BATCH:
+            pass
+        await wiring.directory.expire_sessions(now - web.session_idle, now - web.session_max)
+        await wiring.blobs.sweep(now - KEEP_CLOSED)
+
+    wiring.daemon.add(Loop(Every(wiring.reactor, 600, tidy, "tidying up")), Stage.WORK)
+
+
+def makeService(options: Options) -> IService:
+    """For twistd."""
+    return make_service(options, "tend", add)

@@ -1,0 +1,286 @@
+"""The parts that roles share, made from the settings when a role first asks for one."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.ssl import CertificateOptions
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from mailsuite.daemons.services import Loop, Part
+from mailsuite.daemons.slot import Slot
+from mailsuite.interfaces.schedule import Limits
+from mailsuite.login.checker import CredentialChecker
+from mailsuite.login.passwords import Passwords
+from mailsuite.mda.accounts import Accounts
+from mailsuite.mda.deliver import Deliverer
+from mailsuite.model.errors import LookupFailed, MailError, ScheduleUnavailable, StoreUnavailable
+from mailsuite.model.job import Lane
+from mailsuite.mta.bounce import Bouncer
+from mailsuite.net.dns_client import StubResolver
+from mailsuite.net.tls import server_tls
+from mailsuite.queue.accept import Queue
+from mailsuite.queue.reconcile import Reconciler
+from mailsuite.queue.settle import RetryPolicy
+from mailsuite.queue.worker import Attempt, Tools, Worker
+from mailsuite.redis.connection import Link
+from mailsuite.redis.counters import RedisCounter
+from mailsuite.redis.events import RedisEvents
+from mailsuite.redis.schedule import RedisSchedule
+from mailsuite.redis.server import PrivateServer
+from mailsuite.runtime.clock import now
+from mailsuite.runtime.daemon import Daemon, Stage
+from mailsuite.runtime.settings import Settings
+from mailsuite.runtime.threads import Threads
+from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
+from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.jobs import JobStore
+from mailsuite.sqlite.messages import MessageStore
+from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.zones import ZoneSource
+
+log = Logger()
+
+Check = Callable[[], Awaitable[None]]
+"""A health check: raises when its part is not up."""
+
+
+class Wiring:
+    """Makes each shared part once and puts it into the daemon, so that it starts before what needs it."""
+
+    def __init__(self, reactor: Any, settings: Settings, daemon: Daemon, name: str) -> None:
+        self.reactor = reactor
+        self.settings = settings
+        self.daemon = daemon
+        self.name = name
+        self.clock = now
+        self.random = os.urandom
+        self.checks: dict[str, Check] = {}
+
+    def _base(self, start: Callable[[], object], stop: Callable[[], Awaitable[None]]) -> None:
+        self.daemon.add(Part(start, stop), Stage.BASE)
+
+    # Storage
+
+    @cached_property
+    def store(self) -> Store:
+        """The database, open from the daemon's start to its stop."""
+        store = Store(self.settings.database, self.reactor, self.clock)
+        self._base(store.start, store.stop)
+        self.checks["store"] = store.ping
+        return store
+
+    @cached_property
+    def _keeper(self) -> BlobKeeper:
+        return BlobKeeper(self.store, self.settings.database.with_name("blobs"))
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """Contents."""
+        return BlobStore(self.store, self._keeper)
+
+    @cached_property
+    def jobs(self) -> JobStore:
+        """The queue's truth."""
+        return JobStore(self.store, self._keeper)
+
+    @cached_property
+    def messages(self) -> MessageStore:
+        """Mailboxes."""
+        return MessageStore(self.store, self.random)
+
+    @cached_property
+    def directory(self) -> AccountDirectory:
+        """Domains and accounts."""
+        return AccountDirectory(self.store)
+
+    @cached_property
+    def zones(self) -> ZoneSource:
+        """What the DNS service is authoritative for."""
+        return ZoneSource(self.store)
+
+    # Redis
+
+    @cached_property
+    def private_redis(self) -> PrivateServer | None:
+        """Our own server when none is configured, as a child of this process."""
+        if self.settings.redis.url:
+            return None
+        server = PrivateServer(self.reactor, self.settings.server.data)
+        self.daemon.add(server, Stage.BASE)
+        return server
+
+    @cached_property
+    def link(self) -> Link:
+        """The way to Redis. A daemon starts without it too, unless Redis refuses us: that needs a person."""
+        url = self.settings.redis.url or PrivateServer(self.reactor, self.settings.server.data).url
+        link = Link(self.reactor, url)
+        self._base(lambda: None, link.close)
+        self.daemon.before_ready(self._greet_redis)
+        self.checks["redis"] = link.ping
+        return link
+
+    async def _greet_redis(self) -> None:
+        try:
+            await self.link.ready()
+        except ScheduleUnavailable as error:
+            log.warn("starting without Redis: {error}", error=str(error))
+
+    @cached_property
+    def schedules(self) -> Mapping[Lane, RedisSchedule]:
+        """One schedule for each lane."""
+        remote = Limits(max_concurrency=self.settings.delivery.destination_concurrency)
+        return {
+            Lane.LOCAL: RedisSchedule(self.link, Lane.LOCAL),
+            Lane.REMOTE: RedisSchedule(self.link, Lane.REMOTE, remote),
+        }
+
+    @cached_property
+    def events(self) -> RedisEvents:
+        """The event bus."""
+        return RedisEvents(self.link)
+
+    @cached_property
+    def counter(self) -> RedisCounter:
+        """Rates."""
+        return RedisCounter(self.link)
+
+    # The queue
+
+    @cached_property
+    def queue(self) -> Queue:
+        """The door."""
+        delivery = self.settings.delivery
+        return Queue(
+            self.jobs,
+            self.accounts.hosts,
+            self.schedules,
+            self.settings.server.hostname,
+            self.clock,
+            self.random,
+            delivery.expire,
+            delivery.expire_notices,
+        )
+
+    @cached_property
+    def slot(self) -> Slot:
+        """Our place among the workers of this host."""
+        slot = Slot(self.settings.server.data, self.name, self.random(8))
+
+        async def close() -> None:
+            slot.close()
+
+        self._base(lambda: None, close)
+        return slot
+
+    def worker(self, lane: Lane, attempt: Attempt) -> Worker:
+        """A worker of this process for a lane."""
+        delivery = self.settings.delivery
+        return Worker(
+            self.slot.worker(lane.value),
+            lane,
+            self.jobs,
+            self.blobs,
+            self.queue.recent,
+            self.schedules[lane],
+            attempt,
+            Bouncer(self.queue, self.blobs, self.settings.server.hostname, self.clock),
+            RetryPolicy(delivery.retry, delivery.retry_limit),
+            self.tools,
+            delivery.concurrency,
+        )
+
+    @cached_property
+    def tools(self) -> Tools:
+        """Clock, sleep and chance for workers."""
+        return Tools(self.clock, self.sleep, random.SystemRandom().uniform)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the reactor."""
+        await deferLater(self.reactor, seconds)
+
+    def work(self, worker: Worker, lane: Lane) -> None:
+        """Run a worker, and the reconciler of its lane, from start to stop."""
+        self.daemon.add(Loop(worker), Stage.WORK)
+        reconciler = Reconciler(self.jobs, {lane: self.schedules[lane]}, self.clock, self.sleep)
+        self.daemon.add(Loop(reconciler), Stage.WORK)
+
+    # Filing
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Whose mailbox an address is."""
+        postmaster = self.settings.server.postmaster
+        return Accounts(self.directory, self.clock, postmaster.key if postmaster else "")
+
+    @cached_property
+    def local_worker(self) -> Worker:
+        """Files mail: run by the mda; web and msa have it do eager jobs."""
+        deliverer = Deliverer(self.accounts, self.messages, self.events, self.cpu.run)
+        return self.worker(Lane.LOCAL, deliverer.attempt)
+
+    def eager(self) -> None:
+        """Have eager jobs done in the request, by the worker of this process."""
+        self.queue.run_eagerly(self.local_worker.attempt_now)
+        self.daemon.before_ready(self.local_worker.free_slot)
+
+    # Threads, names, certificates
+
+    @cached_property
+    def certificate(self) -> CertificateOptions | None:
+        """What our TLS listeners show; None when no certificate is configured. Raises ValueError."""
+        tls = self.settings.tls
+        if tls.certificate is None or tls.key is None:
+            return None
+        return server_tls(tls.certificate.read_bytes(), tls.key.read_bytes())
+
+    @cached_property
+    def checker(self) -> CredentialChecker:
+        """Checks passwords."""
+        return CredentialChecker(self.directory, self.counter, self.cpu.run, Passwords())
+
+    @cached_property
+    def cpu(self) -> Threads:
+        """For work above some milliseconds: parsing, hashing of passwords. Two at a time."""
+        threads = Threads(self.reactor, "cpu", 2)
+
+        async def stop() -> None:
+            threads.stop()
+
+        self._base(threads.start, stop)
+        return threads
+
+    @cached_property
+    def resolver(self) -> StubResolver:
+        """The suite's own look-ups."""
+        resolver = StubResolver(self.reactor, [self.settings.dns.asked])
+        self.checks["dns"] = self._dns_answers
+        return resolver
+
+    async def _dns_answers(self) -> None:
+        await self.resolver.lookup(self.settings.server.hostname, "A")
+
+    async def health(self) -> Mapping[str, str]:
+        """The state of each part of this process: "ok" or what is wrong, in words."""
+        found = {}
+        for name, check in self.checks.items():
+            try:
+                await Deferred.fromCoroutine(_run(check)).addTimeout(5, self.reactor)
+                found[name] = "ok"
+            except StoreUnavailable as error:
+                found[name] = error.detail
+            except (LookupFailed, MailError, ScheduleUnavailable) as error:
+                found[name] = str(error)
+            except Exception as error:
+                found[name] = f"does not answer: {type(error).__name__}"
+        return found
+
+
+async def _run(check: Check) -> None:
+    await check()

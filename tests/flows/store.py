@@ -1,0 +1,27 @@
+"""What is in a demonstration's store, read beside the running process by the sqlite3 module alone."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+
+def _ask(directory: Path, sql: str) -> list[tuple[str]]:
+    connection = sqlite3.connect(f"file:{directory / 'mailsuite.db'}?mode=ro", uri=True, timeout=30)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def filed_subjects(directory: Path) -> list[str]:
+    """The subject of each message in an inbox."""
+    rows = _ask(directory, "SELECT description FROM message WHERE folder = 'inbox'")
+    return [json.loads(description)["subject"] for (description,) in rows]
+
+
+def filed_count(directory: Path) -> int:
+    """How many messages are in inboxes."""
+    ((count,),) = _ask(directory, "SELECT count(*) FROM message WHERE folder = 'inbox'")
+    return int(count)
