@@ -1,0 +1,1 @@
+"""The pages of the webmail: each module answers for some routes."""

@@ -1,0 +1,1 @@
+"""Webmail over a real site on loopback, the real roles and a real SQLite store."""

@@ -1,0 +1,137 @@
+"""Writing, replying, sending: with and without a script."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from mailsuite.model.folder import INBOX
+from tests.web.case import WebCase
+from tests.web.house import ALICE, BOB
+
+
+def value(text: str, name: str) -> str:
+    """What a form field holds."""
+    found = re.search(rf'<input[^>]* name="{name}"[^>]* value="([^"]*)"', text)
+    assert found, name
+    return html.unescape(found.group(1))
+
+
+class ComposeTests(WebCase):
+    """/mail/compose and /mail/send"""
+
+    async def test_page_and_fragment(self) -> None:
+        """A whole page for plain links, the form alone for htmx."""
+        page = await self.alice.get("/mail/compose")
+        self.assertIn("<html", page.text)
+        self.assertIn('<form class="cmp" method="post" action="/mail/send"', page.text)
+        fragment = await self.alice.get("/mail/compose", HX_Request="true", HX_Request_Type="partial")
+        self.assertNotIn("<html", fragment.text)
+        self.assertNotEqual(value(page.text, "key"), value(fragment.text, "key"))
+
+    async def test_send_plain(self) -> None:
+        """A plain form leads to the conversation; the message is in Sent and with its recipient."""
+        answer = await self.alice.post(
+            "/mail/send", {"to": f"Bob <{BOB}>", "cc": "", "bcc": "", "subject": "Lunch", "text": "At one?"}
+        )
+        self.assertEqual(answer.code, 303)
+        self.assertTrue(answer.header("location").startswith("/mail/sent/t/"))
+        self.assertIn("Lunch", (await self.alice.get(answer.header("location"))).text)
+        bob = await self.house.visitor(BOB)
+        self.assertIn(">Lunch<", (await bob.get("/mail/inbox")).text)
+
+    async def test_send_by_htmx(self) -> None:
+        """A toast, and the form goes away."""
+        answer = await self.alice.post(
+            "/mail/send", {"to": BOB, "subject": "Lunch", "text": "At one?"}, HX_Request="true"
+        )
+        self.assertEqual((answer.code, answer.header("hx-reswap")), (200, "delete"))
+        self.assertIn('<hx-partial hx-target="#toasts"', answer.text)
+        self.assertIn(">Sent<", answer.text)
+
+    async def test_double_click(self) -> None:
+        """The same form twice is one message."""
+        form = {
+            "to": BOB,
+            "subject": "Once",
+            "text": "x",
+            "key": value((await self.alice.get("/mail/compose")).text, "key"),
+        }
+        for _ in range(2):
+            self.assertEqual((await self.alice.post("/mail/send", form)).code, 303)
+        self.assertEqual(len(self.house.queue.accepted), 1)
+
+    async def test_wrong_recipient(self) -> None:
+        """The form comes back with all that was written and the reason beside the field; nothing is sent."""
+        form = {
+            "to": f"{BOB}, Ann <a@x.example",
+            "cc": "",
+            "bcc": BOB,
+            "subject": 'Say "hi" & <b>',
+            "text": "Line one\r\nLine </textarea> two\r\n",
+            "key": "a" * 32,
+        }
+        for headers in ({}, {"HX_Request": "true", "HX_Request_Type": "partial"}):
+            answer = await self.alice.post("/mail/send", form, **headers)
+            self.assertEqual(answer.code, 422)
+            for name in ("to", "bcc", "subject", "key"):
+                self.assertEqual(value(answer.text, name), form[name])
+            found = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", answer.text, re.S)
+            assert found
+            self.assertEqual(html.unescape(found.group(1)), "Line one\nLine </textarea> two\n")
+            self.assertRegex(answer.text, r'name="to"[^>]* aria-invalid="true"')
+            self.assertRegex(answer.text, r'<p class="bad"[^>]*role="alert">[^<]*a@x\.example')
+        self.assertEqual(self.house.queue.accepted, [])
+
+    async def test_no_recipient(self) -> None:
+        """A message to nobody is not sent."""
+        answer = await self.alice.post("/mail/send", {"to": " ", "subject": "x", "text": "x"})
+        self.assertEqual(answer.code, 422)
+        self.assertRegex(answer.text, r'name="to"[^>]* aria-invalid="true"')
+
+    async def test_line_break_in_subject(self) -> None:
+        """A header cannot be smuggled in (field case F085)."""
+        answer = await self.alice.post("/mail/send", {"to": BOB, "subject": "Hi\nBcc: v@x.example", "text": "x"})
+        self.assertEqual(answer.code, 422)
+        self.assertEqual(self.house.queue.accepted, [])
+
+    async def test_reply(self) -> None:
+        """To the author, Re:, the text quoted; it joins the conversation."""
+        filed = await self.house.mail(
+            ALICE, "Plan", "What do you think?", fields={"Cc": BOB, "Message-ID": "<plan@remote.example>"}
+        )
+        query = f"t={filed.conversation}&re={filed.message}"
+        text = (await self.alice.get(f"/mail/compose?{query}", HX_Request_Type="partial")).text
+        self.assertIn("ann@remote.example", value(text, "to"))
+        self.assertEqual((value(text, "cc"), value(text, "subject")), ("", "Re: Plan"))
+        self.assertIn("&gt; What do you think?", text)
+        both = (await self.alice.get(f"/mail/compose?{query}&all=1")).text
+        self.assertIn(BOB, value(both, "cc"))
+        self.assertNotIn(ALICE, value(both, "cc"))
+        answer = await self.alice.post(
+            "/mail/send",
+            {"to": value(text, "to"), "subject": "Re: Plan", "text": "Fine.", "re": value(text, "re")},
+        )
+        self.assertEqual(answer.header("location"), f"/mail/sent/t/{filed.conversation}")
+        self.assertIn(b"In-Reply-To: <plan@remote.example>", self.house.queue.accepted[0].content)
+
+    async def test_reply_links(self) -> None:
+        """A conversation offers both as links that work without a script."""
+        filed = await self.house.mail(ALICE, "Plan")
+        text = (await self.alice.get(f"/mail/inbox/t/{filed.conversation}")).text
+        hrefs = [html.unescape(h) for h in re.findall(r'<a class="btn" href="(/mail/compose[^"]+)"', text)]
+        self.assertEqual(len(hrefs), 2)
+        for href in hrefs:
+            self.assertEqual((await self.alice.get(href)).code, 200)
+
+    async def test_unknown_message(self) -> None:
+        """A reply to nothing is not found."""
+        filed = await self.house.mail(ALICE, "Plan")
+        for query in ("re=x", f"re=x&t={filed.conversation}", f"re={filed.message}&t=x"):
+            self.assertEqual((await self.alice.get(f"/mail/compose?{query}")).code, 404, query)
+
+    async def test_unread_stays(self) -> None:
+        """To begin a reply changes nothing."""
+        filed = await self.house.mail(ALICE, "Plan")
+        await self.alice.get(f"/mail/compose?t={filed.conversation}&re={filed.message}")
+        self.assertEqual((await self.house.messages.counters(self.house.id_of(ALICE)))[INBOX].unread, 1)
