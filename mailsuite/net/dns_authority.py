@@ -1,0 +1,126 @@
+"""Keeps the DNS service's table in step with the directory of domains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from mailsuite.dns.builder import Built, TableBuilder
+from mailsuite.dns.compile import Table
+from mailsuite.dns.records import hosted_zones
+from mailsuite.interfaces.zones import IZoneSource
+from mailsuite.model.account import Domain
+from mailsuite.model.errors import StoreUnavailable
+from mailsuite.model.zone import Record
+from mailsuite.runtime.threads import Threads
+
+INTERVAL = 1.0
+"""Seconds between two looks at the generation."""
+
+
+class DnsAuthority(Service):
+    """Gives ``serve`` a new table soon after each change of ``source``.
+
+    ``hostname``, ``addresses`` and ``nameservers`` as in mail_domain_zone. While the store is unavailable the table
+    stays; a zone that fails its checks stays as it was served before.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        threads: Threads,
+        source: IZoneSource,
+        serve: Callable[[Table], None],
+        *,
+        hostname: str,
+        addresses: Sequence[str],
+        nameservers: Sequence[str] = (),
+    ) -> None:
+        self._reactor = reactor
+        self._threads = threads
+        self._source = source
+        self._serve = serve
+        self._hostname = hostname
+        self._addresses = tuple(addresses)
+        self._nameservers = tuple(nameservers)
+        self._builder = TableBuilder()
+        self._generation: int | None = None
+        self._faults: Mapping[str, str] = {}
+        self._unavailable = False
+        self._nap: Deferred[None] | None = None
+        self._again = False
+        self._done: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        """Look at the store now and once a second."""
+        super().startService()
+        self._done = Deferred.fromCoroutine(self._run())
+
+    def stopService(self) -> Deferred[None] | None:
+        """Fires when a table that is being built is done."""
+        super().stopService()
+        self.poke()
+        return self._done
+
+    def poke(self) -> None:
+        """Somebody knows of a change: look at once, or right after the look that is under way."""
+        self._again = True
+        if self._nap is not None:
+            self._nap.cancel()
+
+    async def _run(self) -> None:
+        while self.running:
+            self._again = False
+            await self.refresh()
+            if not self._again:
+                self._nap = deferLater(self._reactor, INTERVAL)
+                with suppress(CancelledError):
+                    await self._nap
+                self._nap = None
+
+    async def refresh(self) -> None:
+        """Build and serve a new table if the generation has changed. Never raises."""
+        try:
+            generation = await self._source.generation()
+            if generation != self._generation:
+                domains, records = await self._source.domains(), await self._source.records()
+                built = await self._threads.run(self._build, domains, records, generation)
+                self._serve(built.table)
+                self._generation = generation
+                self._tell(built.faults)
+            if self._unavailable:
+                self.log.info("the zones can be read again")
+            self._unavailable = False
+        except StoreUnavailable as error:
+            if not self._unavailable:
+                self.log.warn("the zones cannot be read ({detail}); the old ones are served", detail=error.detail)
+            self._unavailable = True
+        except Exception:
+            self.log.failure("the zones could not be built; the old ones are served")
+
+    def _build(self, domains: Sequence[Domain], records: Sequence[Record], generation: int) -> Built:
+        zones, orphans = hosted_zones(
+            domains,
+            records,
+            hostname=self._hostname,
+            addresses=self._addresses,
+            nameservers=self._nameservers,
+            generation=generation,
+        )
+        built = self._builder.build(zones)
+        lost = {record.name: "the record lies in no hosted domain" for record in orphans}
+        return Built(built.table, {**lost, **built.faults})
+
+    def _tell(self, faults: Mapping[str, str]) -> None:
+        for name, fault in faults.items():
+            if self._faults.get(name) != fault:
+                self.log.error("{name} is not served as it should be: {fault}", name=name, fault=fault)
+        self._faults = faults

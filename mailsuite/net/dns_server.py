@@ -1,0 +1,224 @@
+"""The DNS service: UDP on raw sockets, TCP, authoritative answers, and forwarding for clients of ours.
+
+RFC 1035 section 4.2, RFC 7766, RFC 5358 (no recursion for strangers).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IListeningPort, IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailsuite.dns import wire
+from mailsuite.dns.answer import Answerer, Foreign, join
+from mailsuite.dns.compile import EMPTY, Table
+from mailsuite.dns.sections import cut
+from mailsuite.net.dns_forwarder import Forwarder
+from mailsuite.net.dns_stream import DnsStreamFactory
+
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+_PER_WAKE = 200
+"""Datagrams that are answered before the reactor looks at anything else."""
+_DATAGRAM = 4096
+_RECEIVE_BUFFER = 4 << 20
+_BACKLOG = 512
+_PORT_TRIES = 20
+_REMEMBERED = 4096
+
+Listen = socket.socket | tuple[str, int]
+"""A bound socket (a datagram or a listening stream one), or an address and port for both."""
+
+
+@implementer(IReadDescriptor)
+class _Datagrams:
+    def __init__(self, sock: socket.socket, respond: Callable[[bytes, Any], bytes | Deferred[bytes] | None]) -> None:
+        self._socket = sock
+        self._respond = respond
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def logPrefix(self) -> str:
+        return "dns"
+
+    def doRead(self) -> None:
+        receive, respond = self._socket.recvfrom, self._respond
+        for _ in range(_PER_WAKE):
+            try:
+                data, address = receive(_DATAGRAM)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue
+            response = respond(data, address)
+            if isinstance(response, bytes):
+                self._send(response, address)
+            elif response is not None:
+                response.addCallback(self._send, address)
+
+    def _send(self, response: bytes, address: Any) -> None:
+        try:  # noqa: SIM105 - suppress() would cost as much as the answer
+            self._socket.sendto(response, address)
+        except OSError:
+            # The buffer is full, or the client's address or port cannot be: a datagram may be lost.
+            pass
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class DnsServer(Service):
+    """Serves ``table`` (see :meth:`reload`) at all of ``listen``.
+
+    Names that are not in it go to the ``forwarder`` for clients in ``networks``; others are told REFUSED. Listening
+    failures raise OSError from :meth:`privilegedStartService`.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        listen: Sequence[Listen],
+        *,
+        table: Table = EMPTY,
+        forwarder: Forwarder | None = None,
+        networks: Sequence[str] = LOOPBACK,
+    ) -> None:
+        self._reactor = reactor
+        self._listen = listen
+        self._answerer = Answerer(table)
+        self._forwarder = forwarder
+        self._networks = [ip_network(network) for network in networks]
+        self._served: dict[str, bool] = {}
+        self._failures = 0
+        self._datagrams: list[_Datagrams] = []
+        self._ports: list[IListeningPort] = []
+        self._streams = DnsStreamFactory(reactor, self._respond_stream)
+        self.addresses: list[tuple[str, int]] = []
+        """Where UDP is served, after the start; TCP is at the same ports unless sockets were given."""
+
+    def reload(self, table: Table) -> None:
+        """Serve another table from the next query on."""
+        self._answerer.table = table
+
+    def privilegedStartService(self) -> None:
+        """Bind. Raises OSError when an address cannot be had."""
+        for where in self._listen:
+            sockets = (where,) if isinstance(where, socket.socket) else _bind(*where)
+            for sock in sockets:
+                sock.setblocking(False)
+                if sock.type == socket.SOCK_DGRAM:
+                    self._datagrams.append(_Datagrams(sock, self._respond))
+                    self.addresses.append(sock.getsockname()[:2])
+                else:
+                    self._ports.append(self._reactor.adoptStreamPort(sock.fileno(), sock.family, self._streams))
+                    sock.close()
+
+    def startService(self) -> None:
+        """Answer."""
+        if not self._datagrams and not self._ports:
+            self.privilegedStartService()
+        super().startService()
+        for datagrams in self._datagrams:
+            self._reactor.addReader(datagrams)
+
+    def stopService(self) -> Deferred[Any]:
+        """Close everything."""
+        super().stopService()
+        for datagrams in self._datagrams:
+            self._reactor.removeReader(datagrams)
+            datagrams.close()
+        stopped = [d for d in (port.stopListening() for port in self._ports) if d is not None]
+        self._datagrams, self._ports = [], []
+        return gatherResults([*stopped, self._streams.close()])
+
+    def _serves(self, host: str) -> bool:
+        """May the client ask for names that are not ours?"""
+        served = self._served.get(host)
+        if served is None:
+            if len(self._served) >= _REMEMBERED:
+                self._served.clear()
+            served = self._served[host] = _inside(host, self._networks)
+        return served
+
+    def _respond(self, data: bytes, address: Any) -> bytes | Deferred[bytes] | None:
+        """The response to a datagram. Our own fault is SERVFAIL."""
+        try:
+            response = self._answerer.answer(data, self._forwarder is not None and self._serves(address[0]))
+        except Exception:
+            return self._failed(data)
+        return self._forward(response) if isinstance(response, Foreign) else response
+
+    def _respond_stream(self, message: bytes, host: str) -> bytes | Deferred[bytes] | None:
+        try:
+            response = self._answerer.answer_stream(message, self._forwarder is not None and self._serves(host))
+        except Exception:
+            return self._failed(message)
+        return self._forward(response) if isinstance(response, Foreign) else response
+
+    def _failed(self, data: bytes) -> bytes | None:
+        self._failures += 1
+        if self._failures == 1:
+            # One query that trips us may come a thousand times a second.
+            self.log.failure("answering a query failed; further failures are only counted", query=data.hex())
+        query = wire.parse_query(data)
+        return None if query is None else wire.error_response(query, wire.SERVFAIL)
+
+    def _forward(self, foreign: Foreign) -> Deferred[bytes]:
+        return Deferred.fromCoroutine(self._ask(foreign)).addErrback(self._forward_failed, foreign)
+
+    def _forward_failed(self, failure: Failure, foreign: Foreign) -> bytes:
+        self.log.failure("forwarding {name} failed", failure, name=wire.decode_name(foreign.name))
+        return wire.error_response(foreign.query, wire.SERVFAIL, recursion=True)
+
+    async def _ask(self, foreign: Foreign) -> bytes:
+        assert self._forwarder is not None
+        if not foreign.found:
+            return await self._forwarder.resolve(foreign.query, foreign.name, foreign.limit)
+        # An alias of ours leads to a foreign name: the client gets both parts as one answer.
+        plain = foreign.query._replace(edns=False)
+        rest = await self._forwarder.resolve(plain, foreign.name, wire.STREAM_SIZE)
+        return cut(join(foreign.found, rest), foreign.limit)
+
+
+def _inside(host: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    address = ip_address(host.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
+
+
+def _bind(host: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """A datagram and a stream socket at the same port, which is a free one for port 0."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for attempt in range(_PORT_TRIES):
+        datagram, stream = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_STREAM)
+        try:
+            for sock in (datagram, stream):
+                if family == socket.AF_INET6:
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            datagram.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            datagram.bind((host, port))
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            stream.bind((host, datagram.getsockname()[1]))
+            stream.listen(_BACKLOG)
+        except OSError:
+            datagram.close()
+            stream.close()
+            if port or attempt == _PORT_TRIES - 1:
+                raise
+        else:
+            return datagram, stream
+    raise AssertionError("unreachable")

@@ -1,0 +1,174 @@
+"""From the directory of domains to what is served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock, deferLater
+from twisted.logger import LogEvent, globalLogPublisher
+from twisted.trial.unittest import TestCase
+
+from mailsuite.dns.compile import EMPTY, Table
+from mailsuite.model.account import Domain
+from mailsuite.model.errors import StoreUnavailable
+from mailsuite.model.zone import Record
+from mailsuite.net.dns_authority import INTERVAL, DnsAuthority
+from mailsuite.net.dns_server import DnsServer
+from mailsuite.runtime.threads import Threads
+from mailsuite.testing.fake_zones import FakeZoneSource
+from tests.net.dns_peers import dig, reactor
+
+MX = b"\5alpha\7example\0\0\x0f\0\1"
+
+
+class Inline:
+    """Threads that work at once."""
+
+    async def run(self, work: Any, *args: Any) -> Any:
+        """Here and now."""
+        return work(*args)
+
+
+class DnsAuthorityTests(TestCase):
+    """With a clock that is turned by hand."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.table: Table = EMPTY
+        self.served = 0
+        self.down = False
+        self.events: list[LogEvent] = []
+        observer: Any = self.events.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.source = FakeZoneSource(self.check)
+        threads: Any = Inline()
+        self.authority = DnsAuthority(
+            self.clock, threads, self.source, self.serve, hostname="mail.alpha.example", addresses=["127.0.0.1"]
+        )
+        self.addCleanup(self.authority.stopService)
+        self.source.host(Domain("alpha.example", 0))
+        self.authority.startService()
+
+    def check(self) -> None:
+        """The store is up or down."""
+        if self.down:
+            raise StoreUnavailable("database is locked")
+
+    def serve(self, table: Table) -> None:
+        """Take a table."""
+        self.table = table
+        self.served += 1
+
+    def said(self) -> list[str]:
+        """The texts of the log since the last call that tell of trouble or its end."""
+        events, self.events[:] = self.events[:], []
+        return [
+            event["log_format"].format(**event)
+            for event in events
+            if event.get("log_namespace", "").endswith("DnsAuthority")
+        ]
+
+    def turn(self) -> None:
+        """Let a second pass."""
+        self.clock.advance(INTERVAL)
+
+    async def test_changes(self) -> None:
+        """At the start, and within a second of each change; nothing is built when nothing changed."""
+        self.assertIn(MX, self.table.answers)
+        self.turn()
+        self.assertEqual(1, self.served)
+        self.source.host(Domain("beta.example", 0))
+        self.turn()
+        self.assertIn(b"\4beta\7example\0\0\x0f\0\1", self.table.answers)
+        await self.source.add_record(Record("www.beta.example.", "A", 60, "192.0.2.1"))
+        self.turn()
+        self.assertIn(b"\3www\4beta\7example\0\0\1\0\1", self.table.answers)
+        self.assertEqual(3, self.served)
+
+    async def test_poke(self) -> None:
+        """Who knows of a change need not wait."""
+        self.source.host(Domain("beta.example", 0))
+        self.authority.poke()
+        self.assertEqual(2, self.served)
+
+    async def test_store_unavailable(self) -> None:
+        """The old table stays, with one line in the log, and one when the store is back."""
+        self.said()
+        self.source.host(Domain("beta.example", 0))
+        self.down = True
+        for _ in range(3):
+            self.turn()
+        self.assertEqual(
+            (1, ["the zones cannot be read (database is locked); the old ones are served"]), (self.served, self.said())
+        )
+        self.down = False
+        self.turn()
+        self.assertEqual((2, ["the zones can be read again"]), (self.served, self.said()))
+
+    async def test_bad_zone(self) -> None:
+        """It is told once and stays as it was; others change as they should; mended, it changes too."""
+        self.said()
+        bad = Record("mail.alpha.example.", "CNAME", 60, "www.elsewhere.test.")
+        await self.source.add_record(bad)
+        self.source.host(Domain("beta.example", 0))
+        self.turn()
+        (line,) = self.said()
+        self.assertIn("alpha.example. is not served as it should be: ", line)
+        self.assertIn("mail.alpha.example.", line)
+        self.assertIn(MX, self.table.answers)
+        self.assertIn(b"\4beta\7example\0", self.table.names)
+        await self.source.add_record(Record("www.alpha.example.", "A", 60, "192.0.2.1"))
+        self.turn()
+        self.assertEqual([], self.said())
+        self.assertNotIn(b"\3www\5alpha\7example\0", self.table.names)
+        await self.source.remove_record(bad)
+        self.turn()
+        self.assertIn(b"\3www\5alpha\7example\0", self.table.names)
+
+    async def test_record_without_a_zone(self) -> None:
+        """It is told and harms nothing."""
+        self.said()
+        await self.source.add_record(Record("www.elsewhere.test.", "A", 60, "192.0.2.1"))
+        self.turn()
+        self.assertIn("lies in no hosted domain", self.said()[0])
+        self.assertIn(MX, self.table.answers)
+
+    async def test_our_own_fault(self) -> None:
+        """Logged; the table stays and the next look is made."""
+        self.source.host(Domain("beta.example", 0))
+        self.source.records = None  # type: ignore[assignment, method-assign]
+        self.turn()
+        self.assertEqual(1, len(self.flushLoggedErrors(TypeError)))
+        self.assertEqual(1, self.served)
+        del self.source.records
+        self.turn()
+        self.assertEqual(2, self.served)
+
+
+class ServedTests(TestCase):
+    """With real threads and sockets."""
+
+    timeout = 30
+
+    async def test_new_domain(self) -> None:
+        """dig sees a domain soon after it is hosted, without a restart."""
+        threads = Threads(reactor, "zones", 1)
+        threads.start()
+        self.addCleanup(threads.stop)
+        server = DnsServer(reactor, [("127.0.0.1", 0)])
+        server.startService()
+        self.addCleanup(server.stopService)
+        source = FakeZoneSource(lambda: None)
+        authority = DnsAuthority(
+            reactor, threads, source, server.reload, hostname="mail.alpha.example", addresses=["127.0.0.1"]
+        )
+        authority.startService()
+        self.addCleanup(authority.stopService)
+        port = server.addresses[0][1]
+        self.assertIn("status: REFUSED", await dig(port, "beta.example", "MX"))
+        source.host(Domain("beta.example", 0))
+        deadline = reactor.seconds() + 10
+        while not (found := await dig(port, "beta.example", "MX", "+short")) and reactor.seconds() < deadline:
+            await deferLater(reactor, 0.05)
+        self.assertEqual("10 mail.alpha.example.", found)
