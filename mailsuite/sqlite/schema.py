@@ -1,0 +1,180 @@
+"""The schema of the database file and the steps that lead to it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+APPLICATION_ID = 0x6D61696C
+"""Marks a file as ours: "mail" in ASCII."""
+
+
+class SchemaRefused(Exception):
+    """The file is not a store of this program or is too new for it; the text says which, in plain words."""
+
+
+_FIRST = (
+    # Blobs. Small ones are kept in `content`; those without content are files. `put_at` is the last put, in ms.
+    """
+    CREATE TABLE blob (
+        hash TEXT PRIMARY KEY, size INTEGER NOT NULL, put_at INTEGER NOT NULL, content BLOB
+    ) STRICT
+    """,
+    # The queue. Rows may be large (100 recipients), hence no WITHOUT ROWID.
+    """
+    CREATE TABLE queued (
+        id TEXT PRIMARY KEY, blob TEXT NOT NULL, size INTEGER NOT NULL, account TEXT, priority INTEGER NOT NULL,
+        created INTEGER NOT NULL, expires INTEGER NOT NULL, idempotency_key TEXT,
+        envelope TEXT NOT NULL, plan TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX queued_key ON queued (account, idempotency_key) WHERE idempotency_key IS NOT NULL",
+    "CREATE INDEX queued_blob ON queued (blob)",
+    "CREATE INDEX queued_created ON queued (created)",
+    # `worker`, `until` and `dot_at` are the claim; worker NULL: none.
+    """
+    CREATE TABLE job (
+        id TEXT PRIMARY KEY, queue_id TEXT NOT NULL REFERENCES queued ON DELETE CASCADE, n INTEGER NOT NULL,
+        lane TEXT NOT NULL, destination TEXT NOT NULL, priority INTEGER NOT NULL, state TEXT NOT NULL,
+        next_attempt INTEGER NOT NULL, attempts INTEGER NOT NULL, epoch INTEGER NOT NULL,
+        worker TEXT, until INTEGER NOT NULL, dot_at INTEGER NOT NULL, crashes INTEGER NOT NULL,
+        delay_notice_at INTEGER NOT NULL, recipients TEXT NOT NULL, history TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX job_queue ON job (queue_id, n)",
+    "CREATE INDEX job_pending ON job (lane, id) WHERE state = 'pending'",
+    "CREATE INDEX job_due ON job (lane, next_attempt, id) WHERE state = 'pending'",
+    "CREATE INDEX job_worker ON job (worker) WHERE worker IS NOT NULL",
+    # Mailboxes. `change_seq`: an account's last change; `folder`: counters, and the uid that comes next.
+    "CREATE TABLE change_seq (account TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    """
+    CREATE TABLE folder (
+        account TEXT NOT NULL, name TEXT NOT NULL, uid_next INTEGER NOT NULL DEFAULT 1,
+        total INTEGER NOT NULL DEFAULT 0, unread INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (account, name)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # `names`: recipients of an own message, authors of another's. What is large comes last: it is read seldom.
+    """
+    CREATE TABLE message (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, account TEXT NOT NULL, folder TEXT NOT NULL,
+        uid INTEGER NOT NULL, modseq INTEGER NOT NULL, conversation TEXT NOT NULL, delivery_key TEXT NOT NULL,
+        blob TEXT NOT NULL, size INTEGER NOT NULL, received_at INTEGER NOT NULL, seen INTEGER NOT NULL,
+        flagged INTEGER NOT NULL, own INTEGER NOT NULL, has_attachments INTEGER NOT NULL, names TEXT NOT NULL,
+        reverse_path TEXT NOT NULL, bcc TEXT NOT NULL, description TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX message_key ON message (account, delivery_key)",
+    "CREATE UNIQUE INDEX message_uid ON message (account, folder, uid)",
+    "CREATE INDEX message_conversation ON message (account, conversation, received_at, id)",
+    "CREATE INDEX message_blob ON message (blob)",
+    # `own`, `unread`, `flagged` count messages; `recipients` are those of the own ones.
+    """
+    CREATE TABLE conversation (
+        id TEXT PRIMARY KEY, account TEXT NOT NULL, last_at INTEGER NOT NULL, count INTEGER NOT NULL,
+        own INTEGER NOT NULL, unread INTEGER NOT NULL, flagged INTEGER NOT NULL, has_attachments INTEGER NOT NULL,
+        folders TEXT NOT NULL, subject TEXT NOT NULL, snippet TEXT NOT NULL,
+        authors TEXT NOT NULL, recipients TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    # A conversation in a folder (or in the view "starred"), and the change journal: `seq` is the last change. A row
+    # that left stays with count 0, so that who looks for changes learns of it.
+    """
+    CREATE TABLE conversation_folder (
+        account TEXT NOT NULL, conversation TEXT NOT NULL, folder TEXT NOT NULL, last_at INTEGER NOT NULL,
+        count INTEGER NOT NULL, unread INTEGER NOT NULL, seq INTEGER NOT NULL,
+        PRIMARY KEY (account, conversation, folder)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE INDEX conversation_folder_page
+        ON conversation_folder (account, folder, last_at DESC, conversation DESC, unread, count)
+        WHERE count > 0
+    """,
+    "CREATE INDEX conversation_folder_seq ON conversation_folder (account, folder, seq)",
+    """
+    CREATE TABLE merged (
+        account TEXT NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL, PRIMARY KEY (account, old)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX merged_new ON merged (account, new)",
+    """
+    CREATE TABLE reference (
+        account TEXT NOT NULL, message_id TEXT NOT NULL, conversation TEXT NOT NULL, PRIMARY KEY (account, message_id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # The directory.
+    "CREATE TABLE domain (name TEXT PRIMARY KEY, created INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    """
+    CREATE TABLE dkim_key (
+        domain TEXT NOT NULL REFERENCES domain, n INTEGER NOT NULL, selector TEXT NOT NULL, algorithm TEXT NOT NULL,
+        private TEXT NOT NULL, public TEXT NOT NULL, PRIMARY KEY (domain, n)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE account (
+        id TEXT PRIMARY KEY, address TEXT NOT NULL UNIQUE, domain TEXT NOT NULL REFERENCES domain,
+        name TEXT NOT NULL, password TEXT NOT NULL, created INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX account_domain ON account (domain, address)",
+    """
+    CREATE TABLE session (
+        token_hash TEXT PRIMARY KEY, account TEXT NOT NULL, created INTEGER NOT NULL, seen INTEGER NOT NULL,
+        client TEXT NOT NULL, agent TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    # The zone source.
+    """
+    CREATE TABLE record (
+        name TEXT NOT NULL, type TEXT NOT NULL, data TEXT NOT NULL, ttl INTEGER NOT NULL,
+        PRIMARY KEY (name, type, data)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE TABLE zone_generation (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL) STRICT",
+    "INSERT INTO zone_generation VALUES (1, 1)",
+    # Store.ping writes here.
+    "CREATE TABLE probe (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT",
+    "INSERT INTO probe VALUES (1, 0)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+"""Step n leads from schema version n to n + 1. Steps are only ever added."""
+
+
+def migrate(connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS) -> int:
+    """Bring the file to the newest schema; how many steps were taken. Each step is one transaction.
+
+    Raises SchemaRefused, with nothing changed, for a file of another program or of a newer version of this one.
+    """
+    steps = 0
+    while True:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            version = _version(connection, len(migrations))
+            if version < len(migrations):
+                for statement in migrations[version]:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {version + 1}")
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        if version == len(migrations):
+            return steps
+        steps += 1
+
+
+def _version(connection: sqlite3.Connection, newest: int) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    empty = connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0] == 0
+    if application != APPLICATION_ID and not (empty and version == 0 and application == 0):
+        raise SchemaRefused("the database file belongs to another program; choose another path")
+    if version > newest:
+        raise SchemaRefused(
+            f"the database has schema version {version} and this program knows versions up to {newest}: "
+            "it was used by a newer mailsuite. Install that version again, or restore a backup made before"
+        )
+    return version

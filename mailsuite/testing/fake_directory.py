@@ -1,0 +1,84 @@
+"""FakeAccountDirectory: IAccountDirectory in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from zope.interface import implementer
+
+from mailsuite.interfaces.directory import IAccountDirectory
+from mailsuite.model.account import Account, Domain, Session
+from mailsuite.model.errors import Conflict, NotThere
+from mailsuite.testing.fake_zones import FakeZoneSource
+
+
+@implementer(IAccountDirectory)
+class FakeAccountDirectory:
+    """See IAccountDirectory. The domains are those of ``zones``."""
+
+    def __init__(self, zones: FakeZoneSource, check: Callable[[], None]) -> None:
+        self._zones = zones
+        self._check = check
+        self._accounts: dict[str, Account] = {}
+        self._sessions: dict[str, Session] = {}
+
+    async def add_domain(self, domain: Domain) -> None:
+        self._check()
+        self._zones.host(domain)
+
+    async def domains(self) -> Sequence[Domain]:
+        return await self._zones.domains()
+
+    async def domain(self, name: str) -> Domain | None:
+        return next((domain for domain in await self.domains() if domain.name == name), None)
+
+    async def add_account(self, account: Account) -> None:
+        domain = account.address.rpartition("@")[2]
+        if await self.domain(domain) is None:
+            raise NotThere(f"the domain {domain} is not hosted")
+        if await self.account_at(account.address) is not None:
+            raise Conflict(f"the address {account.address} is taken")
+        self._accounts[account.id] = account
+
+    async def accounts(self, domain: str | None = None) -> Sequence[Account]:
+        self._check()
+        found = [a for a in self._accounts.values() if domain is None or a.address.rpartition("@")[2] == domain]
+        return sorted(found, key=lambda account: account.address)
+
+    async def account(self, account: str) -> Account | None:
+        self._check()
+        return self._accounts.get(account)
+
+    async def account_at(self, address: str) -> Account | None:
+        return next((account for account in await self.accounts() if account.address == address), None)
+
+    async def set_password(self, account: str, password: str) -> None:
+        self._check()
+        if account not in self._accounts:
+            raise NotThere(f"there is no account {account}")
+        self._accounts[account] = replace(self._accounts[account], password=password)
+
+    async def add_session(self, session: Session) -> None:
+        self._check()
+        self._sessions[session.token_hash] = session
+
+    async def session(self, token_hash: str) -> Session | None:
+        self._check()
+        return self._sessions.get(token_hash)
+
+    async def touch_session(self, token_hash: str, seen: int) -> None:
+        self._check()
+        if session := self._sessions.get(token_hash):
+            self._sessions[token_hash] = replace(session, seen=max(session.seen, seen))
+
+    async def end_session(self, token_hash: str) -> None:
+        self._check()
+        self._sessions.pop(token_hash, None)
+
+    async def expire_sessions(self, seen_before: int, created_before: int) -> int:
+        self._check()
+        expired = [s for s in self._sessions.values() if s.seen < seen_before or s.created < created_before]
+        for session in expired:
+            del self._sessions[session.token_hash]
+        return len(expired)

@@ -1,0 +1,93 @@
+"""The contracts of a store's five seams on the fake."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import TestCase
+
+from mailsuite.model.errors import StoreUnavailable
+from mailsuite.model.folder import INBOX
+from mailsuite.runtime.clock import Clock
+from mailsuite.testing.builders import NOW, filing
+from mailsuite.testing.contracts.blobs import BlobStoreContract
+from mailsuite.testing.contracts.claims import ClaimContract
+from mailsuite.testing.contracts.directory import AccountDirectoryContract
+from mailsuite.testing.contracts.jobs import JobStoreContract
+from mailsuite.testing.contracts.messages import MessageStoreContract
+from mailsuite.testing.contracts.recount import RecountContract
+from mailsuite.testing.contracts.stores import Stores
+from mailsuite.testing.contracts.threads import ThreadingContract
+from mailsuite.testing.contracts.zones import ZoneSourceContract
+from mailsuite.testing.fake_store import FakeStore
+
+
+class _Fake:
+    async def make_stores(self, clock: Clock) -> Stores:
+        store = FakeStore(clock)
+
+        async def spoil(job_id: str) -> None:
+            store.jobs.spoiled.add(job_id)
+
+        return Stores(store.blobs, store.jobs, store.messages, store.directory, store.zones, spoil)
+
+
+class FakeBlobStoreTests(_Fake, BlobStoreContract, TestCase):
+    """IBlobStore in memory."""
+
+
+class FakeJobStoreTests(_Fake, JobStoreContract, TestCase):
+    """IJobStore in memory."""
+
+
+class FakeClaimTests(_Fake, ClaimContract, TestCase):
+    """The right to attempt a job in memory."""
+
+
+class FakeMessageStoreTests(_Fake, MessageStoreContract, TestCase):
+    """IMessageStore in memory."""
+
+
+class FakeThreadingTests(_Fake, ThreadingContract, TestCase):
+    """Conversations in memory."""
+
+
+class FakeRecountTests(_Fake, RecountContract, TestCase):
+    """Counters and lists in memory."""
+
+
+class FakeAccountDirectoryTests(_Fake, AccountDirectoryContract, TestCase):
+    """IAccountDirectory in memory."""
+
+
+class FakeZoneSourceTests(_Fake, ZoneSourceContract, TestCase):
+    """IZoneSource in memory."""
+
+
+class FakeFaultTests(TestCase):
+    """The fault that tests switch on."""
+
+    async def test_fault(self) -> None:
+        """While the fake has a fault every seam raises it, afterwards none does."""
+        store = FakeStore(lambda: NOW)
+        store.fault = "disk full"
+
+        async def fails() -> int:
+            failed = 0
+            for call in (
+                store.ping(),
+                store.blobs.put(b""),
+                store.jobs.job("x"),
+                store.messages.page("a", INBOX, None, 1),
+                store.messages.file(filing("k")),
+                store.directory.domains(),
+                store.zones.generation(),
+            ):
+                try:
+                    await call
+                except StoreUnavailable as error:
+                    self.assertEqual("disk full", error.detail)
+                    failed += 1
+            return failed
+
+        self.assertEqual(7, await fails())
+        store.fault = ""
+        self.assertEqual(0, await fails())

@@ -1,0 +1,81 @@
+"""The contracts of a store's five seams on SQLite."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from mailsuite.runtime.clock import Clock
+from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
+from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.jobs import JobStore
+from mailsuite.sqlite.messages import MessageStore
+from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.zones import ZoneSource
+from mailsuite.testing.contracts.blobs import BlobStoreContract
+from mailsuite.testing.contracts.claims import ClaimContract
+from mailsuite.testing.contracts.directory import AccountDirectoryContract
+from mailsuite.testing.contracts.jobs import JobStoreContract
+from mailsuite.testing.contracts.messages import MessageStoreContract
+from mailsuite.testing.contracts.recount import RecountContract
+from mailsuite.testing.contracts.stores import StoreContract, Stores
+from mailsuite.testing.contracts.threads import ThreadingContract
+from mailsuite.testing.contracts.zones import ZoneSourceContract
+from mailsuite.testing.temporary import temporary_directory
+
+
+class _Sqlite(StoreContract):
+    async def make_stores(self, clock: Clock) -> Stores:
+        directory = temporary_directory(self)
+        store = Store(directory / "store.sqlite", reactor, clock)
+        store.start()
+        self.addCleanup(store.stop)
+        keeper = BlobKeeper(store, directory / "blobs")
+
+        async def spoil(job_id: str) -> None:
+            await store.write(
+                lambda c: c.execute("UPDATE job SET recipients = '[{}]' WHERE id = ?", (job_id,)).rowcount
+            )
+
+        return Stores(
+            BlobStore(store, keeper),
+            JobStore(store, keeper),
+            MessageStore(store, os.urandom),
+            AccountDirectory(store),
+            ZoneSource(store),
+            spoil,
+        )
+
+
+class SqliteBlobStoreTests(_Sqlite, BlobStoreContract, TestCase):
+    """IBlobStore in SQLite and files."""
+
+
+class SqliteJobStoreTests(_Sqlite, JobStoreContract, TestCase):
+    """IJobStore in SQLite."""
+
+
+class SqliteClaimTests(_Sqlite, ClaimContract, TestCase):
+    """The right to attempt a job in SQLite."""
+
+
+class SqliteMessageStoreTests(_Sqlite, MessageStoreContract, TestCase):
+    """IMessageStore in SQLite."""
+
+
+class SqliteThreadingTests(_Sqlite, ThreadingContract, TestCase):
+    """Conversations in SQLite."""
+
+
+class SqliteRecountTests(_Sqlite, RecountContract, TestCase):
+    """Counters and lists in SQLite."""
+
+
+class SqliteAccountDirectoryTests(_Sqlite, AccountDirectoryContract, TestCase):
+    """IAccountDirectory in SQLite."""
+
+
+class SqliteZoneSourceTests(_Sqlite, ZoneSourceContract, TestCase):
+    """IZoneSource in SQLite."""
