@@ -1,0 +1,48 @@
+# `make run` starts the demonstration, `make test` runs every check. Both
+# install what is missing first; a second run needs no network.
+
+BIN := .venv/bin
+# What the tests talk to or drive, from Debian.
+TEST_PACKAGES := redis-server postfix swaks bind9-dnsutils nsd chromium fonts-liberation openssl systemd
+
+.PHONY: run test check bench clean lock deb deb-test venv-run venv-dev
+
+run: venv-run
+	$(BIN)/mailctl demo
+
+test: check
+	scripts/apt.sh $(TEST_PACKAGES)
+	$(BIN)/python -m pytest
+
+check: venv-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: venv-dev
+	scripts/apt.sh $(TEST_PACKAGES)
+	for program in bench/[a-z]*.py; do $(BIN)/python "$$program" || exit 1; done
+
+venv-run venv-dev: venv-%:
+	@scripts/venv.sh $*
+
+# Pins what the two .in files ask for. Needs the network.
+lock:
+	test -x build/lock/bin/uv || { /usr/bin/python3 -m venv build/lock && build/lock/bin/pip install uv; }
+	build/lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    requirements.in -o requirements.txt
+	build/lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --allow-unsafe requirements-dev.in -o requirements-dev.txt
+
+deb:
+	scripts/deb.sh
+
+deb-test:
+	tests/packaging/deb_install.sh dist
+
+# What was made, but for .venv and var/ (mail of the demonstration).
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -f twisted/plugins/dropin.cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

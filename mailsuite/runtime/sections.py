@@ -1,0 +1,137 @@
+"""The sections of the settings file, one frozen struct each, with the values they have when a key is left out.
+
+Times are integer milliseconds, sizes octets.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Struct
+
+from mailsuite.model.address import Address
+from mailsuite.runtime import setting_values as read
+from mailsuite.runtime.network_values import Listen, Network, ServerAddress, ip, listen, name_server, network
+
+Count = Annotated[int, read.whole(1)]
+Time = Annotated[int, read.duration]
+Listens = Annotated[tuple[Listen, ...], read.many(listen)]
+Name = Annotated[str, read.text]
+
+_SECOND = 1000
+_MINUTE = 60 * _SECOND
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """This machine. ``hostname`` is its full name, which MX records and greetings bear."""
+
+    hostname: Annotated[str, read.host_name]
+    data: Annotated[Path, read.absolute_path] = Path("/var/lib/mailsuite")
+    postmaster: Annotated[Address | None, read.address] = None
+
+
+class Store(Struct, frozen=True, kw_only=True):
+    """Where mail is kept; an empty ``url`` is SQLite in the data directory."""
+
+    url: Annotated[str, read.store_url] = ""
+
+
+class Redis(Struct, frozen=True, kw_only=True):
+    """The schedule's server; an empty ``url`` is a private one in the data directory."""
+
+    url: Annotated[str, read.redis_url] = ""
+
+    def __repr__(self) -> str:
+        return "Redis(url=...)"  # it may hold a password
+
+
+class Log(Struct, frozen=True, kw_only=True):
+    """How events are written, and from which level on."""
+
+    format: Annotated[str, read.one_of("text", "json", "journal")] = "journal"
+    level: Annotated[str, read.one_of("debug", "info", "warn", "error", "critical")] = "info"
+
+
+class Mx(Struct, frozen=True, kw_only=True):
+    """Port 25. ``max_sessions`` counts the connections at one time."""
+
+    listen: Listens = (Listen(inherited="smtp"),)
+    max_size: Annotated[int, read.size(64 * 2**10, "RFC 5321 section 4.5.3.1.7")] = 35_000_000
+    max_recipients: Annotated[int, read.whole(100, " (RFC 5321 section 4.5.3.1.8)")] = 1000
+    max_sessions: Count = 1000
+    bare_newline: Annotated[str, read.one_of("reject", "normalise")] = "reject"
+
+
+class Msa(Struct, frozen=True, kw_only=True):
+    """Submission: ``listen`` with STARTTLS (587), ``listen_tls`` with TLS from the first octet (465)."""
+
+    listen: Listens = (Listen(inherited="submission"),)
+    listen_tls: Listens = (Listen(inherited="submissions"),)
+
+
+class Tls(Struct, frozen=True, kw_only=True):
+    """PEM files of the chain and its key: both or none."""
+
+    certificate: Annotated[Path | None, read.readable_file] = None
+    key: Annotated[Path | None, read.readable_file] = None
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """Attempts and retries. The last step of ``retry`` is repeated; ``retry_limit`` 0 is no limit but ``expire``."""
+
+    retry: Annotated[tuple[int, ...], read.many(read.duration, least=1)] = (
+        _MINUTE,
+        5 * _MINUTE,
+        15 * _MINUTE,
+        30 * _MINUTE,
+        _HOUR,
+        2 * _HOUR,
+        4 * _HOUR,
+    )
+    retry_limit: Annotated[int, read.whole(0)] = 0
+    expire: Time = 5 * _DAY
+    expire_notices: Time = _DAY
+    concurrency: Count = 50
+    destination_concurrency: Count = 20
+
+
+class Dns(Struct, frozen=True, kw_only=True):
+    """The DNS service, and whom the suite itself asks.
+
+    ``addresses`` are the A and AAAA of the mail host. ``clients`` may ask for outside names, which ``upstreams``
+    look up. ``resolver`` None is this service.
+    """
+
+    listen: Listens = (Listen(inherited="dns"),)
+    addresses: Annotated[tuple[str, ...], read.many(ip)] = ()
+    nameservers: Annotated[tuple[str, ...], read.many(read.host_name)] = ()
+    upstreams: Annotated[tuple[ServerAddress, ...], read.many(name_server)] = ()
+    clients: Annotated[tuple[Network, ...], read.many(network)] = (
+        network("127.0.0.0/8"),
+        network("::1/128"),
+    )
+    resolver: Annotated[ServerAddress | None, name_server] = None
+    ttl: Time = _HOUR
+
+    @property
+    def asked(self) -> ServerAddress:
+        """The server that the suite's own look-ups ask: ``resolver``, else this service by a local address."""
+        if self.resolver is not None:
+            return self.resolver
+        own = next((at for at in self.listen if not at.inherited), Listen("127.0.0.1", 53))
+        wildcard = ip_address(own.host).is_unspecified
+        return ServerAddress(("::1" if ":" in own.host else "127.0.0.1") if wildcard else own.host, own.port)
+
+
+class Web(Struct, frozen=True, kw_only=True):
+    """The webmail. A session ends ``session_idle`` after its last use and ``session_max`` after its login."""
+
+    listen: Listens = (Listen(inherited="http"),)
+    public_url: Annotated[str, read.web_origin] = ""
+    title: Name = ""
+    session_idle: Time = 7 * _DAY
+    session_max: Time = 30 * _DAY
