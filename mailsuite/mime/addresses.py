@@ -55,7 +55,7 @@ def message_ids(value: str) -> tuple[str, ...]:
 def show_mailbox(box: Mailbox) -> str:
     """A mailbox as text for people that parses into the same mailbox; not for emission."""
     if not box.name:
-        return box.address
+        return f"<{box.address}>" if " " in box.address and "@" in box.address else box.address
     return f"{_quoted(box.name) if _SPECIAL.search(box.name) else box.name} <{box.address}>"
 
 
