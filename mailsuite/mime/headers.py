@@ -15,6 +15,7 @@ HEADER_OCTETS = 256 * 1024
 FIELDS = 1000
 
 _FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:((?>[^\n]*(?:\n[ \t][^\n]*)*))(?:\n|\Z)")
+_LF = 0x0A
 _MBOX = (b"From ", b">From ")
 
 ADDRESS_FIELDS = frozenset(
@@ -54,12 +55,13 @@ class Headers:
         while len(fields) < FIELDS and (match := _FIELD.match(raw, position, limit)):
             fields.append((match[1].decode("ascii").lower(), match[2]))
             position = match.end()
-        if raw.startswith(b"\r\n", position, stop):
-            return cls(fields, position + 2)
-        if raw.startswith(b"\n", position, stop):
-            return cls(fields, position + 1)
         if position >= stop:
             return cls(fields, stop)
+        # A field that was cut at the limit ends within its line.
+        if position == start or raw[position - 1] == _LF:
+            for end in (b"\r\n", b"\n"):
+                if raw.startswith(end, position, stop):
+                    return cls(fields, position + len(end))
         if len(fields) == FIELDS or position >= limit:
             what = f"the header is larger than {FIELDS} fields or {HEADER_OCTETS // 1024} kB: the rest was not read"
             return cls(fields, _behind_empty_line(raw, position - 1, stop), (what,))
@@ -126,7 +128,6 @@ def _next_line(raw: bytes, position: int, stop: int) -> int:
 
 
 def _behind_empty_line(raw: bytes, position: int, stop: int) -> int:
-    ends = [
-        found + len(mark) for mark in (b"\n\r\n", b"\n\n") if (found := raw.find(mark, max(position, 0), stop)) >= 0
-    ]
+    marks = (b"\n\r\n", b"\n\n")
+    ends = [found + len(mark) for mark in marks if (found := raw.find(mark, position, stop)) >= 0]
     return min(ends, default=stop)

@@ -66,9 +66,10 @@ class HeadersTests(SynchronousTestCase):
             b"A: " + b"x" * HEADER_OCTETS + b"\r\nB: c\r\n\r\nbody",
             (b"A: " + b"x" * 10_000 + b"\r\n") * 30 + b"\r\nbody",
             b"A: b\r\n" + b" folded\r\n" * HEADER_OCTETS + b"\r\nbody",
+            *(b"A: " + b"x" * (HEADER_OCTETS - less) + b"\r\nB: c\r\n\r\nbody" for less in range(8)),
         ):
             headers = Headers.parse(large)
-            self.assertEqual((large[headers.body_start :], len(headers.defects)), (b"body", 1))
+            self.assertEqual((large[headers.body_start :], len(headers.defects)), (b"body", 1), large[-20:])
             self.assertLessEqual(sum(map(len, headers.raw("a"))), HEADER_OCTETS)
         self.assertEqual(Headers.parse(b"A: b\r\n" * FIELDS + b"\r\nbody").defects, ())
 
