@@ -59,10 +59,10 @@ class Headers:
             return cls(fields, stop)
         # A field that was cut at the limit ends within its line.
         if position == start or raw[position - 1] == _LF:
-            for end in (b"\r\n", b"\n"):
-                if raw.startswith(end, position, stop):
-                    return cls(fields, position + len(end))
-        if len(fields) == FIELDS or position >= limit:
+            for mark in (b"\r\n", b"\n"):
+                if raw.startswith(mark, position, stop):
+                    return cls(fields, position + len(mark))
+        if len(fields) == FIELDS or (limit < stop and raw.find(b"\n", position, limit) < 0):
             what = f"the header is larger than {FIELDS} fields or {HEADER_OCTETS // 1024} kB: the rest was not read"
             return cls(fields, _behind_empty_line(raw, position - 1, stop), (what,))
         return cls(fields, position, ("no empty line between header and body",))
@@ -97,7 +97,7 @@ class Headers:
 
     def parameters(self, name: str) -> tuple[str, Mapping[str, str]]:
         """The first field of this name as value and parameters (``("", {})`` when there is none)."""
-        values = self._by_name.get(name)
+        values = self._by_name.get(name.lower())
         return parse_value(self._unfold(values[0])) if values else ("", {})
 
     def _decode(self, name: str, value: bytes) -> str:

@@ -80,6 +80,17 @@ class HeadersTests(SynchronousTestCase):
         raw = b"From: =?utf-8?q?=C3=84nn?= <ann@a.example>\r\n\r\n"
         self.assertEqual(Headers.parse(raw).first("from"), "Änn <ann@a.example>")
 
+    def test_language(self) -> None:
+        """By the charset or language that the block names; without any hint raw octets are windows-1252."""
+        for field, text in (
+            (b"Content-Type: text/plain; charset=windows-1251", "привет"),
+            (b"Content-Language: ru", "привет"),
+            (b"Content-Language: xx", "ïðèâåò"),
+            (b"X: y", "ïðèâåò"),
+        ):
+            headers = Headers.parse(b"Subject: " + "привет".encode("cp1251") + b"\r\n" + field + b"\r\n")
+            self.assertEqual(headers.first("subject"), text)
+
     def test_controls_are_removed(self) -> None:
         """CR, LF and NUL, raw or encoded; a tab is a space."""
         raw = b"Subject: a\x00b\rc\td =?utf-8?q?=0D=0Ae?=\r\n\r\n"
