@@ -38,6 +38,7 @@ def add(wiring: Wiring) -> None:
         hostname=settings.server.hostname,
         addresses=settings.dns.addresses,
         nameservers=settings.dns.nameservers,
+        ttl=settings.dns.ttl // 1000,
     )
     wiring.daemon.add(authority, Stage.WORK)
     wiring.daemon.add(server, Stage.DOOR)

@@ -27,29 +27,31 @@ def mail_domain_zone(
     nameservers: Sequence[str] = (),
     serial: int,
     custom: Sequence[Record] = (),
+    ttl: int = TTL,
 ) -> Zone:
     """The zone of a hosted domain.
 
     ``hostname`` is the mail host, ``addresses`` its IPs, ``nameservers`` the zone's servers (default: the mail host);
-    ``custom`` records, all within the zone, take the place of generated ones of the same name and type.
+    ``custom`` records, all within the zone, take the place of generated ones of the same name and type. ``ttl`` in
+    seconds is that of the generated ones.
     """
     origin = _absolute(domain.name)
     host = _absolute(hostname)
     servers = [_absolute(name) for name in nameservers] or [host]
     records = [
         Record(
-            origin, "SOA", TTL, f"{servers[0]} postmaster.{origin} {serial % 2**32} 7200 900 1209600 {NEGATIVE_TTL}"
+            origin, "SOA", ttl, f"{servers[0]} postmaster.{origin} {serial % 2**32} 7200 900 1209600 {NEGATIVE_TTL}"
         ),
-        *(Record(origin, "NS", TTL, server) for server in servers),
-        Record(origin, "MX", TTL, f"10 {host}"),
-        Record(origin, "TXT", TTL, text_data("v=spf1 mx -all")),
+        *(Record(origin, "NS", ttl, server) for server in servers),
+        Record(origin, "MX", ttl, f"10 {host}"),
+        Record(origin, "TXT", ttl, text_data("v=spf1 mx -all")),
         Record(
-            f"_dmarc.{origin}", "TXT", TTL, text_data(f"v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain.name}")
+            f"_dmarc.{origin}", "TXT", ttl, text_data(f"v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain.name}")
         ),
-        *(Record(f"{key.selector}._domainkey.{origin}", "TXT", TTL, text_data(_dkim(key))) for key in domain.keys),
+        *(Record(f"{key.selector}._domainkey.{origin}", "TXT", ttl, text_data(_dkim(key))) for key in domain.keys),
     ]
     if _within(host, origin):
-        records += [Record(host, "AAAA" if ":" in address else "A", TTL, address) for address in addresses]
+        records += [Record(host, "AAAA" if ":" in address else "A", ttl, address) for address in addresses]
     taken = {(_absolute(record.name), record.type.upper()) for record in custom}
     return Zone(origin, (*(r for r in records if (r.name, r.type) not in taken), *custom))
 
@@ -62,6 +64,7 @@ def hosted_zones(
     addresses: Sequence[str],
     nameservers: Sequence[str] = (),
     generation: int,
+    ttl: int = TTL,
 ) -> tuple[list[Zone], list[Record]]:
     """The zones of all hosted domains, and the custom records that lie in none of them.
 
@@ -81,6 +84,7 @@ def hosted_zones(
             nameservers=nameservers,
             serial=domain.created // 1000 + generation,
             custom=parts[_absolute(domain.name)],
+            ttl=ttl,
         )
         for domain in domains
     ]

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from mailsuite.dns.builder import Built, TableBuilder
 from mailsuite.dns.compile import Table
-from mailsuite.dns.records import hosted_zones
+from mailsuite.dns.records import TTL, hosted_zones
 from mailsuite.interfaces.zones import IZoneSource
 from mailsuite.model.account import Domain
 from mailsuite.model.errors import StoreUnavailable
@@ -43,6 +43,7 @@ class DnsAuthority(Service):
         hostname: str,
         addresses: Sequence[str],
         nameservers: Sequence[str] = (),
+        ttl: int = TTL,
     ) -> None:
         self._reactor = reactor
         self._threads = threads
@@ -51,6 +52,7 @@ class DnsAuthority(Service):
         self._hostname = hostname
         self._addresses = tuple(addresses)
         self._nameservers = tuple(nameservers)
+        self._ttl = ttl
         self._builder = TableBuilder()
         self._generation: int | None = None
         self._faults: Mapping[str, str] = {}
@@ -114,6 +116,7 @@ class DnsAuthority(Service):
             addresses=self._addresses,
             nameservers=self._nameservers,
             generation=generation,
+            ttl=self._ttl,
         )
         built = self._builder.build(zones)
         lost = {record.name: "the record lies in no hosted domain" for record in orphans}

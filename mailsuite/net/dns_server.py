@@ -214,11 +214,11 @@ def _bind(host: str, port: int) -> tuple[socket.socket, socket.socket]:
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             stream.bind((host, datagram.getsockname()[1]))
             stream.listen(_BACKLOG)
-        except OSError:
+        except OSError as error:
             datagram.close()
             stream.close()
             if port or attempt == _PORT_TRIES - 1:
-                raise
+                raise OSError(error.errno, f"DNS cannot listen on {host} port {port}: {error.strerror}") from error
         else:
             return datagram, stream
     raise AssertionError("unreachable")

@@ -120,6 +120,16 @@ class DnsFlowTests(SynchronousTestCase):
         self.assertTrue(answer.flags & dns.flags.AA)
         self.assertEqual(len(answer.authority), 1)
 
+    def test_the_ttl_is_the_configured_one(self) -> None:
+        """The demonstration's records live a minute."""
+        done = subprocess.run(
+            ["dig", "@127.0.0.1", "-p", str(DNS + self.demo.offset), "+noall", "+answer", "alpha.example", "MX"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(done.stdout.split()[1], "60")
+
     def test_the_rest_is_forwarded(self) -> None:
         """An outside name is answered through the upstream."""
         self.assertEqual(self.dig("www.outside.example", "A"), ["192.0.2.80"])
