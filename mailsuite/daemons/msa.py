@@ -14,7 +14,6 @@ from mailsuite.msa.reception import SubmissionReception
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
 from mailsuite.runtime.daemon import Stage
 from mailsuite.runtime.listener import Listener
-from mailsuite.runtime.sockets import stream_endpoints
 from mailsuite.smtp.limits import Limits
 
 __all__ = ["Options", "add", "makeService"]
@@ -44,12 +43,15 @@ def add(wiring: Wiring) -> None:
         auth=True,
         normalise_newlines=True,
         connections=settings.mx.max_sessions,
+        connections_per_network=settings.mx.max_sessions_per_network,
     )
     reactor = wiring.reactor
     clear = SmtpFactory(reactor, reception, config, wiring.certificate)
-    wiring.daemon.add(Listener(stream_endpoints(reactor, settings.msa.listen), clear), Stage.DOOR)
+    wiring.daemon.add(Listener(wiring.proxied(settings.msa.listen, settings.msa.proxy_from), clear), Stage.DOOR)
     wrapped = SmtpFactory(reactor, reception, replace(config, implicit_tls=True))
-    endpoints = [wrapServerTLS(wiring.certificate, e) for e in stream_endpoints(reactor, settings.msa.listen_tls)]
+    # The header of the PROXY protocol comes before the handshake.
+    behind = wiring.proxied(settings.msa.listen_tls, settings.msa.proxy_from)
+    endpoints = [wrapServerTLS(wiring.certificate, endpoint) for endpoint in behind]
     wiring.daemon.add(Listener(endpoints, wrapped), Stage.DOOR)
 
 

@@ -10,7 +10,6 @@ from mailsuite.mta.receive import Reception
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
 from mailsuite.runtime.daemon import Stage
 from mailsuite.runtime.listener import Listener
-from mailsuite.runtime.sockets import stream_endpoints
 from mailsuite.smtp.limits import Limits
 
 __all__ = ["Options", "add", "makeService"]
@@ -32,9 +31,10 @@ def add(wiring: Wiring) -> None:
         limits=Limits(size=settings.mx.max_size, recipients=settings.mx.max_recipients),
         normalise_newlines=settings.mx.bare_newline == "normalise",
         connections=settings.mx.max_sessions,
+        connections_per_network=settings.mx.max_sessions_per_network,
     )
     factory = SmtpFactory(wiring.reactor, reception, config, wiring.certificate)
-    wiring.daemon.add(Listener(stream_endpoints(wiring.reactor, settings.mx.listen), factory), Stage.DOOR)
+    wiring.daemon.add(Listener(wiring.proxied(settings.mx.listen, settings.mx.proxy_from), factory), Stage.DOOR)
 
 
 def makeService(options: Options) -> IService:

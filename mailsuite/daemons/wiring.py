@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.ssl import CertificateOptions
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -24,7 +24,8 @@ from mailsuite.model.errors import LookupFailed, MailError, ScheduleUnavailable,
 from mailsuite.model.job import Lane
 from mailsuite.mta.bounce import Bouncer
 from mailsuite.net.dns_client import StubResolver
-from mailsuite.net.tls import server_tls
+from mailsuite.net.proxy_protocol import ProxyEndpoint
+from mailsuite.net.tls import ServerTls
 from mailsuite.queue.accept import Queue
 from mailsuite.queue.reconcile import Reconciler
 from mailsuite.queue.settle import RetryPolicy
@@ -36,7 +37,9 @@ from mailsuite.redis.schedule import RedisSchedule
 from mailsuite.redis.server import PrivateServer
 from mailsuite.runtime.clock import now
 from mailsuite.runtime.daemon import Daemon, Stage
+from mailsuite.runtime.network_values import Listen, Network
 from mailsuite.runtime.settings import Settings
+from mailsuite.runtime.sockets import stream_endpoints
 from mailsuite.runtime.threads import Threads
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
@@ -233,12 +236,31 @@ class Wiring:
     # Threads, names, certificates
 
     @cached_property
-    def certificate(self) -> CertificateOptions | None:
-        """What our TLS listeners show; None when no certificate is configured. Raises ValueError."""
-        tls = self.settings.tls
-        if tls.certificate is None or tls.key is None:
+    def certificate(self) -> ServerTls | None:
+        """What our TLS listeners show; None when no certificate is configured. Raises ValueError.
+
+        SIGHUP has the files read again.
+        """
+        if not self.settings.tls.pairs:
             return None
-        return server_tls(tls.certificate.read_bytes(), tls.key.read_bytes())
+        shown = ServerTls(self.settings.tls.pairs)
+
+        def reload(settings: Settings) -> None:
+            try:
+                if settings.tls.pairs:
+                    shown.reload(settings.tls.pairs)
+                else:
+                    log.error("TLS can be switched off only by a restart; the old certificate stays")
+            except ValueError as error:
+                log.error("the old certificate stays: {error}", error=str(error))
+
+        self.daemon.on_reload(reload)
+        return shown
+
+    def proxied(self, listens: Sequence[Listen], networks: Sequence[Network]) -> list[IStreamServerEndpoint]:
+        """Endpoints where the balancers of ``networks`` say who the client is."""
+        endpoints = stream_endpoints(self.reactor, listens)
+        return [ProxyEndpoint(self.reactor, endpoint, networks) if networks else endpoint for endpoint in endpoints]
 
     @cached_property
     def checker(self) -> CredentialChecker:

@@ -20,13 +20,13 @@ from mailsuite.login.checker import CredentialChecker
 from mailsuite.login.passwords import Passwords
 from mailsuite.msa.reception import SubmissionReception
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
-from mailsuite.net.tls import server_tls
 from mailsuite.runtime.threads import Threads
 from mailsuite.testing.builders import NOW, domain
 from mailsuite.testing.fake_counter import FakeCounter
 from mailsuite.testing.fake_schedule import FakeSchedule
 from mailsuite.testing.fake_store import FakeStore
 from tests.msa.case import queue_over
+from tests.net.smtp_support import server_tls
 
 PASSWORD = "correct horse battery"
 
