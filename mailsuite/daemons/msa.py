@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from mailsuite.daemons.launch import Options, make_service
 from mailsuite.daemons.wiring import Wiring
+from mailsuite.login.remember import RememberingChecker
 from mailsuite.msa.reception import SubmissionReception
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
 from mailsuite.runtime.daemon import Stage
@@ -29,8 +30,9 @@ def add(wiring: Wiring) -> None:
         return
     wiring.eager()
     reception = SubmissionReception(
-        wiring.checker,
+        RememberingChecker(wiring.checker, wiring.directory, wiring.clock, wiring.random(32)),
         wiring.queue,
+        wiring.allowance,
         wiring.cpu.run,
         wiring.clock,
         wiring.random,
@@ -39,6 +41,7 @@ def add(wiring: Wiring) -> None:
     )
     config = ServerConfig(
         hostname=settings.server.hostname,
+        service="msa",
         limits=Limits(size=settings.mx.max_size, recipients=settings.mx.max_recipients),
         auth=True,
         normalise_newlines=True,
@@ -46,9 +49,9 @@ def add(wiring: Wiring) -> None:
         connections_per_network=settings.mx.max_sessions_per_network,
     )
     reactor = wiring.reactor
-    clear = SmtpFactory(reactor, reception, config, wiring.certificate)
+    clear = SmtpFactory(reactor, reception, config, wiring.certificate, trace=wiring.trace)
     wiring.daemon.add(Listener(wiring.proxied(settings.msa.listen, settings.msa.proxy_from), clear), Stage.DOOR)
-    wrapped = SmtpFactory(reactor, reception, replace(config, implicit_tls=True))
+    wrapped = SmtpFactory(reactor, reception, replace(config, implicit_tls=True), trace=wiring.trace)
     # The header of the PROXY protocol comes before the handshake.
     behind = wiring.proxied(settings.msa.listen_tls, settings.msa.proxy_from)
     endpoints = [wrapServerTLS(wiring.certificate, endpoint) for endpoint in behind]

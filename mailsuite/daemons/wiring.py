@@ -22,6 +22,7 @@ from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.deliver import Deliverer
 from mailsuite.model.errors import LookupFailed, MailError, ScheduleUnavailable, StoreUnavailable
 from mailsuite.model.job import Lane
+from mailsuite.msa.allowance import Allowance, Rates
 from mailsuite.mta.bounce import Bouncer
 from mailsuite.net.dns_client import StubResolver
 from mailsuite.net.proxy_protocol import ProxyEndpoint
@@ -37,15 +38,18 @@ from mailsuite.redis.schedule import RedisSchedule
 from mailsuite.redis.server import PrivateServer
 from mailsuite.runtime.clock import now
 from mailsuite.runtime.daemon import Daemon, Stage
+from mailsuite.runtime.lenient_counter import LenientCounter
 from mailsuite.runtime.network_values import Listen, Network
 from mailsuite.runtime.settings import Settings
 from mailsuite.runtime.sockets import stream_endpoints
 from mailsuite.runtime.threads import Threads
+from mailsuite.runtime.trace_writer import TraceWriter
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.trace import TraceStore
 from mailsuite.sqlite.zones import ZoneSource
 
 log = Logger()
@@ -108,6 +112,18 @@ class Wiring:
         """What the DNS service is authoritative for."""
         return ZoneSource(self.store)
 
+    @cached_property
+    def traces(self) -> TraceStore:
+        """What happened in SMTP sessions."""
+        return TraceStore(self.store)
+
+    @cached_property
+    def trace(self) -> TraceWriter:
+        """Takes the traces of this process's sessions."""
+        writer = TraceWriter(self.reactor, self.traces)
+        self._base(lambda: None, writer.stop)
+        return writer
+
     # Redis
 
     @cached_property
@@ -153,6 +169,18 @@ class Wiring:
     def counter(self) -> RedisCounter:
         """Rates."""
         return RedisCounter(self.link)
+
+    @cached_property
+    def rates(self) -> LenientCounter:
+        """The same, for limits that are off while Redis is down."""
+        return LenientCounter(self.counter)
+
+    @cached_property
+    def allowance(self) -> Allowance:
+        """What accounts may send."""
+        msa = self.settings.msa
+        rates = Rates(msa.messages_per_hour, msa.messages_per_day, msa.recipients_per_hour, msa.recipients_per_day)
+        return Allowance(self.rates, rates)
 
     # The queue
 

@@ -25,7 +25,7 @@ from mailsuite.testing.builders import NOW, domain
 from mailsuite.testing.fake_counter import FakeCounter
 from mailsuite.testing.fake_schedule import FakeSchedule
 from mailsuite.testing.fake_store import FakeStore
-from tests.msa.case import queue_over
+from tests.msa.case import generous, queue_over
 from tests.net.smtp_support import server_tls
 
 PASSWORD = "correct horse battery"
@@ -77,7 +77,9 @@ class SwaksTests(TestCase):
             password=PASSWORD,
         )
         checker = CredentialChecker(self.store.directory, FakeCounter(lambda: NOW), self.threads.run, passwords)
-        reception = SubmissionReception(checker, queue, self.threads.run, lambda: NOW, random, "mx.alpha.example")
+        reception = SubmissionReception(
+            checker, queue, generous(), self.threads.run, lambda: NOW, random, "mx.alpha.example"
+        )
         factory = SmtpFactory(
             reactor, reception, ServerConfig("mx.alpha.example", auth=True), server_tls(*certificate())
         )
