@@ -165,5 +165,7 @@ class _Waiting(Protocol):
             self._late.cancel()
 
     def _refuse(self, why: str) -> None:
+        if self._late.active():
+            self._late.cancel()
         self.log.warn("PROXY from {peer}: {why}", peer=str(getattr(self._peer, "host", "")), why=why)
         self.transport.abortConnection()

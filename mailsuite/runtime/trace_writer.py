@@ -44,6 +44,10 @@ class TraceWriter:
         self._later = None
         self._writing = Deferred.fromCoroutine(self._write())
         self._writing.addErrback(lambda failure: self.log.failure("traces are lost", failure))
+        self._writing.addCallback(self._done)
+
+    def _done(self, _: None) -> None:
+        self._writing = None
 
     async def stop(self) -> None:
         """Write what waits."""
@@ -54,12 +58,9 @@ class TraceWriter:
             await self._writing
 
     async def _write(self) -> None:
-        try:
-            while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-                await self._add(batch)
-        finally:
-            self._writing = None
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            await self._add(batch)
 
     async def _add(self, batch: list[Trace]) -> None:
         try:
