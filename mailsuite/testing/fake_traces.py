@@ -24,7 +24,7 @@ class FakeTraceStore:
 
     async def recent(self, limit: int) -> Sequence[Trace]:
         self._check()
-        return sorted(self._traces[::-1], key=lambda trace: -trace.began)[:limit]
+        return sorted(self._traces, key=lambda trace: trace.began)[::-1][:limit]
 
     async def of(self, queue_id: str) -> Trace | None:
         self._check()
