@@ -99,7 +99,7 @@ class Attacks(_Case):
         config = ServerConfig(HOST, limits or Limits(), auth=self.auth, implicit_tls=self.implicit)
         self.factory = SmtpFactory(reactor, self.role, config, None if self.implicit else TLS, lambda: "f-1")
         endpoint: Any = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-        listening = await (wrapServerTLS(TLS, endpoint) if self.implicit else endpoint).listen(self.factory)
+        listening: Any = await (wrapServerTLS(TLS, endpoint) if self.implicit else endpoint).listen(self.factory)
         self.port: int = listening.getHost().port
 
         async def stop() -> None:
