@@ -173,7 +173,7 @@ class Wiring:
     @cached_property
     def rates(self) -> LenientCounter:
         """The same, for limits that are off while Redis is down."""
-        return LenientCounter(self.counter)
+        return LenientCounter(self.counter, self.clock)
 
     @cached_property
     def allowance(self) -> Allowance:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from twisted.logger import Logger
@@ -10,8 +10,12 @@ from zope.interface import implementer
 
 from mailsuite.interfaces.counters import ICounter
 from mailsuite.model.errors import ScheduleUnavailable
+from mailsuite.runtime.clock import Clock
 
 T = TypeVar("T")
+
+PAUSE = 2_000
+"""ms for which a counter that did not answer is not asked again: one that hangs must not hold up each command."""
 
 
 @implementer(ICounter)
@@ -20,26 +24,31 @@ class LenientCounter:
 
     log = Logger()
 
-    def __init__(self, counter: ICounter) -> None:
+    def __init__(self, counter: ICounter, clock: Clock) -> None:
         self._counter = counter
+        self._clock = clock
         self._down = False
+        self._again = 0
 
     async def hit(self, key: str, window: int, amount: int = 1) -> int:
         """See ICounter."""
-        return await self._ask(self._counter.hit(key, window, amount), 0)
+        return await self._ask(lambda: self._counter.hit(key, window, amount), 0)
 
     async def value(self, key: str) -> int:
         """See ICounter."""
-        return await self._ask(self._counter.value(key), 0)
+        return await self._ask(lambda: self._counter.value(key), 0)
 
     async def reset(self, key: str) -> None:
         """See ICounter."""
-        await self._ask(self._counter.reset(key), None)
+        await self._ask(lambda: self._counter.reset(key), None)
 
-    async def _ask(self, asked: Awaitable[T], otherwise: T) -> T:
+    async def _ask(self, question: Callable[[], Awaitable[T]], otherwise: T) -> T:
+        if self._down and self._clock() < self._again:
+            return otherwise
         try:
-            found = await asked
+            found = await question()
         except ScheduleUnavailable as error:
+            self._again = self._clock() + PAUSE
             if not self._down:
                 self._down = True
                 self.log.error("rates, allowances and greylist are off: {error}", error=str(error))

@@ -58,9 +58,10 @@ class HoldOutTests(SynchronousTestCase):
         return time.monotonic() - began
 
     @contextlib.contextmanager
-    def bounded(self, attack: str) -> Iterator[None]:
-        """While it lasts memory and the time of others are watched."""
-        before = highest = self.resident()
+    def bounded(self, attack: str, before: int = 0) -> Iterator[None]:
+        """While it lasts memory and the time of others are watched; ``before``: the memory before the attack."""
+        before = before or self.resident()
+        highest = self.resident()
         times: list[float] = []
         over = threading.Event()
 
@@ -101,10 +102,15 @@ class HoldOutTests(SynchronousTestCase):
             return said
 
     def test_idle_connections(self) -> None:
-        """A thousand clients that say nothing."""
-        with contextlib.ExitStack() as stack, self.bounded("1,000 idle connections"):
+        """A thousand clients that say nothing, each greeted."""
+        before = self.resident()
+        with contextlib.ExitStack() as stack:
             for _ in range(IDLE):
-                stack.enter_context(self.connect())
+                peer = stack.enter_context(self.connect())
+                self.assertEqual(peer.recv(4), b"220 ")
+            with self.bounded("1,000 idle connections", before):
+                for _ in range(20):
+                    self.probe()
 
     def test_endless_lines(self) -> None:
         """F006: 200 MB without a line end, as a command and as content: refused at the end, as long as it takes."""

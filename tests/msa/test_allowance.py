@@ -32,7 +32,7 @@ class AllowanceTests(QueueCase):
     def setUp(self) -> None:
         super().setUp()
         self.counter = FakeCounter(self.clock)
-        self.allowance = Allowance(LenientCounter(self.counter), Rates(3, 5, 6, 8))
+        self.allowance = Allowance(LenientCounter(self.counter, self.clock), Rates(3, 5, 6, 8))
 
     def take(self, recipients: int, allowance: Allowance | None = None) -> str:
         """Send: "" or the refusal."""

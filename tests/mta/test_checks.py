@@ -53,7 +53,7 @@ class CheckCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.time = NOW
         self.counter = FakeCounter(lambda: self.time)
-        self.rates = LenientCounter(self.counter)
+        self.rates = LenientCounter(self.counter, lambda: self.time)
         self.resolver = FakeResolver()
 
     def now(self, work: Coroutine[Any, Any, T]) -> T:

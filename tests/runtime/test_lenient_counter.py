@@ -12,7 +12,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from mailsuite.interfaces.counters import ICounter
-from mailsuite.runtime.lenient_counter import LenientCounter
+from mailsuite.runtime.lenient_counter import PAUSE, LenientCounter
 from mailsuite.testing.builders import NOW
 from mailsuite.testing.fake_counter import FakeCounter
 
@@ -23,8 +23,9 @@ class LenientCounterTests(SynchronousTestCase):
     """Over a counter that can be switched off."""
 
     def setUp(self) -> None:
+        self.time = NOW
         self.real = FakeCounter(lambda: NOW)
-        self.counter = LenientCounter(self.real)
+        self.counter = LenientCounter(self.real, lambda: self.time)
         self.said: list[LogEvent] = []
 
         @implementer(ILogObserver)
@@ -54,6 +55,17 @@ class LenientCounterTests(SynchronousTestCase):
         for _ in range(5):
             self.assertEqual((self.now(self.counter.hit("k", 60)), self.now(self.counter.value("k"))), (0, 0))
             self.now(self.counter.reset("k"))
+            self.time += PAUSE
         self.real.down = False
         self.assertEqual([self.now(self.counter.hit("k", 60)) for _ in range(3)], [1, 2, 3])
         self.assertEqual([event["log_level"].name for event in self.said], ["error", "info"])
+
+    def test_a_counter_that_hangs(self) -> None:
+        """One that did not answer is left alone for two seconds, so that it holds up one command and not each."""
+        self.real.down = True
+        self.now(self.counter.value("k"))
+        self.real.down = False
+        self.time += PAUSE - 1
+        self.assertEqual(self.now(self.counter.hit("k", 60)), 0)
+        self.time += 1
+        self.assertEqual(self.now(self.counter.hit("k", 60)), 1)
