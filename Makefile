@@ -3,7 +3,7 @@
 
 BIN := .venv/bin
 # What the tests talk to or drive, from Debian.
-TEST_PACKAGES := redis-server postfix swaks bind9-dnsutils nsd chromium fonts-liberation openssl systemd
+TEST_PACKAGES := redis-server postfix swaks libnet-ssleay-perl bind9-dnsutils nsd chromium fonts-liberation openssl systemd
 
 .PHONY: run test check bench clean lock deb deb-test venv-run venv-dev
 
@@ -44,5 +44,5 @@ deb-test:
 # What was made, but for .venv and var/ (mail of the demonstration).
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
-	rm -f twisted/plugins/dropin.cache
+	rm -rf twisted/plugins/dropin.cache tests.*/
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -57,7 +57,8 @@ def main() -> None:
         postfix.start()
         print(f"{count} messages of {SIZE} octets; messages a second")
         print(
-            f"{'connections':>11} {'ours accept':>12} {'Postfix':>8} {'ratio':>6} {'ours filed':>11} {'Postfix':>8} {'ratio':>6}"
+            f"{'connections':>11} {'ours accept':>12} {'Postfix':>8} {'ratio':>6}"
+            f" {'ours filed':>11} {'Postfix':>8} {'ratio':>6}"
         )
         ours_done = postfix_done = 0
         for connections in CONNECTIONS:

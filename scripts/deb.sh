@@ -15,7 +15,7 @@ work=build/deb/mailsuite
 rm -rf build/deb dist
 mkdir -p $work dist
 tar --exclude-vcs --exclude=__pycache__ --exclude='*.egg-info' --anchored \
-    --exclude=./.venv --exclude=./var --exclude=./build --exclude=./dist --exclude='./.*_cache' \
+    --exclude=./.venv --exclude='./tests.*' --exclude=./var --exclude=./build --exclude=./dist --exclude='./.*_cache' \
     -cf - . | tar -xf - -C $work
 (cd $work && dpkg-buildpackage --build=binary --no-sign)
 mv build/deb/*.deb dist/

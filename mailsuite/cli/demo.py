@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from msgspec import structs
 from twisted.internet import reactor
+from twisted.internet.error import CannotListenError
 
 from mailsuite.cli.account import add_account
 from mailsuite.cli.certificate import self_signed
@@ -18,10 +19,12 @@ from mailsuite.cli.session import Tools
 from mailsuite.daemons.all import ROLES
 from mailsuite.daemons.launch import build
 from mailsuite.daemons.wiring import Wiring
+from mailsuite.model.errors import StoreUnavailable
 from mailsuite.runtime.foreground import run
 from mailsuite.runtime.logs import LogOutput
 from mailsuite.runtime.network_values import Listen
 from mailsuite.runtime.settings import Settings, SettingsError, load
+from mailsuite.sqlite.schema import SchemaRefused
 
 DOMAINS = ("alpha.example", "beta.example")
 ACCOUNTS = {"alice@alpha.example": "Alice Archer", "bob@alpha.example": "Bob Baker", "carol@beta.example": "Carol Cook"}
@@ -158,4 +161,10 @@ def demo() -> None:
         sys.stdout.flush()
 
     daemon.on_ready(words)
-    raise SystemExit(run(reactor, daemon, output))
+    try:
+        status = run(reactor, daemon, output)
+    except StoreUnavailable as error:
+        raise click.ClickException(f"the store cannot be used: {error.detail}") from None
+    except (CannotListenError, OSError, RuntimeError, SchemaRefused) as error:
+        raise click.ClickException(str(error)) from None
+    raise SystemExit(status)

@@ -18,6 +18,7 @@ from mailsuite.runtime.clock import now
 from mailsuite.runtime.settings import Settings
 from mailsuite.runtime.threads import Threads
 from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.schema import SchemaRefused
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.trace import TraceStore
 
@@ -58,7 +59,7 @@ def with_store(settings: Settings, work: Callable[[Tools], Awaitable[None]]) -> 
                 await work(Tools(AccountDirectory(store), threads, TraceStore(store)))
             except StoreUnavailable as error:
                 problems.append(f"the store cannot be used: {error.detail}")
-            except (Conflict, NotThere, ValueError, MailError) as error:
+            except (Conflict, NotThere, SchemaRefused, ValueError, MailError) as error:
                 problems.append(str(error))
             finally:
                 await store.stop()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from twisted.application.service import IService
 from twisted.internet.endpoints import wrapServerTLS
 from twisted.logger import Logger
+from twisted.python.usage import UsageError
 
 from mailsuite.daemons.launch import Options, make_service
 from mailsuite.daemons.wiring import Wiring
@@ -26,6 +27,8 @@ def add(wiring: Wiring) -> None:
     """Listen on ``msa.listen`` and ``msa.listen_tls``, when there is a certificate: passwords never go in the clear."""
     settings = wiring.settings
     if wiring.certificate is None:
+        if wiring.name == "msa":
+            raise UsageError("mailsuite-msa needs tls.certificate and tls.key: passwords never go in the clear")
         log.warn("submission is off: tls.certificate and tls.key are not set")
         return
     wiring.eager()

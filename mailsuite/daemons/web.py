@@ -39,6 +39,7 @@ def add(wiring: Wiring) -> None:
         clock=wiring.clock,
         random=wiring.random,
         health=wiring.health,
+        metrics=wiring.figures,
     )
     site = app.site(wiring.reactor)
     wiring.daemon.add(Listener(stream_endpoints(wiring.reactor, web.listen), site), Stage.DOOR)

@@ -21,7 +21,7 @@ from mailsuite.login.passwords import Passwords
 from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.deliver import Deliverer
 from mailsuite.model.errors import LookupFailed, MailError, ScheduleUnavailable, StoreUnavailable
-from mailsuite.model.job import Lane
+from mailsuite.model.job import Job, Lane, Outcome, QueuedMessage, RecipientState
 from mailsuite.msa.allowance import Allowance, Rates
 from mailsuite.mta.bounce import Bouncer
 from mailsuite.net.dns_client import StubResolver
@@ -39,6 +39,7 @@ from mailsuite.redis.server import PrivateServer
 from mailsuite.runtime.clock import now
 from mailsuite.runtime.daemon import Daemon, Stage
 from mailsuite.runtime.lenient_counter import LenientCounter
+from mailsuite.runtime.metrics import CounterFamily, GaugeFamily, Metrics
 from mailsuite.runtime.network_values import Listen, Network
 from mailsuite.runtime.settings import Settings
 from mailsuite.runtime.sockets import stream_endpoints
@@ -211,7 +212,7 @@ class Wiring:
         return slot
 
     def worker(self, lane: Lane, attempt: Attempt) -> Worker:
-        """A worker of this process for a lane."""
+        """A worker of this process for a lane, its outcomes counted."""
         delivery = self.settings.delivery
         return Worker(
             self.slot.worker(lane.value),
@@ -220,12 +221,43 @@ class Wiring:
             self.blobs,
             self.queue.recent,
             self.schedules[lane],
-            attempt,
+            self._counted(lane, attempt),
             Bouncer(self.queue, self.blobs, self.settings.server.hostname, self.clock),
             RetryPolicy(delivery.retry, delivery.retry_limit),
             self.tools,
             delivery.concurrency,
         )
+
+    def _counted(self, lane: Lane, attempt: Attempt) -> Attempt:
+        async def count(
+            message: QueuedMessage, job: Job, content: bytes, before_dot: Callable[[], Awaitable[bool]]
+        ) -> Sequence[Outcome]:
+            outcomes = await attempt(message, job, content, before_dot)
+            for outcome in outcomes:
+                self._outcomes.add(lane=lane.value, outcome=outcome.state.value)
+            return outcomes
+
+        return count
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """What this process counts."""
+        return Metrics()
+
+    @cached_property
+    def _outcomes(self) -> CounterFamily:
+        labels = {"lane": [lane.value for lane in Lane], "outcome": [state.value for state in RecipientState]}
+        return self.metrics.counter("recipients", "Recipients attempted, by how it ended", labels)
+
+    @cached_property
+    def _waiting(self) -> GaugeFamily:
+        return self.metrics.gauge("jobs_pending", "Jobs in the queue", {"lane": [lane.value for lane in Lane]})
+
+    async def figures(self) -> bytes:
+        """The counters and gauges as text; the queue's length is the whole suite's."""
+        for lane in Lane:
+            self._waiting.set(await self.jobs.depth(lane), lane=lane.value)
+        return self.metrics.exposition()
 
     @cached_property
     def tools(self) -> Tools:

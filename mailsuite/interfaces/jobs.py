@@ -43,8 +43,12 @@ class IJobStore(Interface):
     async def dot(job_id: str, epoch: int, at: int) -> bool:
         """Journal that the final dot is about to be sent; False when this epoch no longer holds the claim."""
 
-    async def record(job_id: str, epoch: int, update: JobUpdate) -> bool:
-        """Write an attempt's result and clear the claim; False, and nothing written, when the epoch has moved on."""
+    async def record(job_id: str, epoch: int, update: JobUpdate, durable: bool = True) -> bool:
+        """Write an attempt's result and clear the claim; False, and nothing written, when the epoch has moved on.
+
+        ``durable`` False: the result may be lost if the machine loses its power, because a repetition of the attempt
+        does no harm. A process that is killed loses it in no case.
+        """
 
     async def release(job_id: str, epoch: int, next_attempt: int) -> bool:
         """Give a claim back without an attempt; the job is due again at ``next_attempt``."""

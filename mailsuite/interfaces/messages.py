@@ -15,8 +15,10 @@ class IMessageStore(Interface):
     ``folder`` is a folder's name or "starred", the view of flagged conversations.
     """
 
-    async def file(filing: Filing) -> Filed:
+    async def file(filing: Filing, durable: bool = True) -> Filed:
         """File a message, once per (account, delivery key), and join it to its conversation.
+
+        ``durable`` False: it may be lost if the machine loses its power, because the queue still has it.
 
         The conversation is found by the message id and references of the account's messages; a message that
         others refer to joins theirs; conversations that one message connects are merged. Ids without "@" or

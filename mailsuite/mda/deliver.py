@@ -78,7 +78,9 @@ class Deliverer:
                 bcc=_blind(message, description) if sent else (),
                 seen=sent,
                 own=message.account == account.id,
-            )
+            ),
+            # The queue keeps it durably until long after this; a repetition files nothing twice.
+            durable=False,
         )
         await self._events.publish(Changed(account.id, where, filed.seq))
         if filed.new and description.structure.content_type == "multipart/report":

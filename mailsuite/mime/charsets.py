@@ -43,19 +43,12 @@ _OTHERS = """
 _EXTRA = {
     "iso8859_8_i": "iso8859_8",
     "iso8859_8_e": "iso8859_8",
-    "iso8859_1_windows": "latin_1",
-    "unicode_1_1_utf_7": "utf_7",
-    "utf8mb4": "utf_8",
     "x_gbk": "gb18030",
     "x_sjis": "cp932",
     "x_mac_roman": "mac_roman",
-    "macintosh": "mac_roman",
     "x_mac_cyrillic": "mac_cyrillic",
     "x_euc_jp": "euc_jp",
     "cp50220": "iso2022_jp",
-    "cp936": "gb18030",
-    "dos_874": "cp874",
-    "win1251": "cp1251",
     "windows_874": "cp874",
     "windows_949": "cp949",
     "windows_31j": "cp932",
@@ -67,7 +60,7 @@ _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 def _label(name: str) -> str:
     label = _NOT_WORD.sub("_", name.lower()).strip("_")
-    return label.replace("iso_8859", "iso8859").replace("cp_", "cp").removesuffix("_html")
+    return label.replace("iso_8859", "iso8859").replace("cp_", "cp")
 
 
 def _table() -> dict[str, tuple[str, ...]]:
@@ -80,7 +73,7 @@ def _table() -> dict[str, tuple[str, ...]]:
         table[label] = codecs[codec]
     for name in _OTHERS.split():
         if name.startswith("cp125"):
-            table[f"windows_{name[2:]}"] = table[f"x_{name}"] = codecs[name]
+            table[f"x_{name}"] = codecs[name]
     return table
 
 

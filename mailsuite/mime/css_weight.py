@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from html import unescape
+
+from mailsuite.mime.html_tokens import tags
+from mailsuite.mime.html_weight import STRANGE
 
 STYLE_CHARACTERS = 64 * 1024
 WORK = 3_000_000
 """Characters of declarations, summed over the elements that may match."""
 
-_STYLE = re.compile(r"<style(?=[\s/>])[^>]*>(.*?)(?:</style|\Z)", re.IGNORECASE | re.DOTALL)
-_FOREIGN = re.compile(r"<(?:svg|math)", re.IGNORECASE)
+_STRANGE_TAG = re.compile(rf"<(?:{'|'.join(sorted(STRANGE))}|script)(?=[\s/>])", re.IGNORECASE)
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _STRINGS = re.compile(r"\"[^\"'\\{}\n]*\"|'[^\"'\\{}\n]*'")
 _BRACKETS = re.compile(r"\([^()\[\]{}\"']*\)|\[[^()\[\]{}\"']*\]")
@@ -29,17 +32,19 @@ _MARK = "\x01"
 
 def styles_are_light(html: str, elements: int, limit: int = WORK) -> bool:
     """Can the style sheets of ``html``, which has at most ``elements`` elements, be inlined within ``limit``?"""
-    sheets = _STYLE.findall(html)
-    css = "\n".join(sheets)
-    if len(css) > STYLE_CHARACTERS or _FOREIGN.search(html):
+    css = "\n".join(_sheets(html))
+    if len(css) > STYLE_CHARACTERS:
         return False
+    if _STRANGE_TAG.search(html):
+        # Where style sheets begin and end is not clear.
+        return len(html) * elements <= limit
     css = _STRINGS.sub(_MARK, _CSS_COMMENT.sub(" ", css))
     for _ in range(3):
         css = _BRACKETS.sub(_MARK, css)
     if _UNCLEAR.search(css):
         # Escapes, or braces in strings: what belongs to which rule is not clear.
         return len(css) * elements <= limit
-    names = Counter(_NAME.findall(unescape(_STYLE.sub(" ", html)).lower()))
+    names = Counter(_NAME.findall(unescape(html).lower()))
     # html5ever may make several elements of one tag.
     factor = max(1, elements // max(1, html.count("<")))
     work = 0
@@ -50,6 +55,15 @@ def styles_are_light(html: str, elements: int, limit: int = WORK) -> bool:
         if work > limit:
             return False
     return True
+
+
+def _sheets(html: str) -> Iterator[str]:
+    """The contents of the style elements."""
+    begins = -1
+    for name, closing, text, _, end in tags(html):
+        if begins >= 0:
+            yield html[begins:text]
+        begins = end if name == "style" and not closing else -1
 
 
 def _matches(selector: str, names: Counter[str], elements: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mailsuite.mime.addresses import MAILBOXES, message_ids, parse_mailboxes
@@ -32,7 +32,7 @@ def describe(raw: bytes) -> Description:
     root, headers, defects = scan(raw)
     text, html = best_text(root), best_html(root)
     headers = headers.with_charset((text or html or root).charset)
-    author = _mailboxes(headers, "from")
+    author, to, cc, reply_to = (_mailboxes(headers, name) for name in ("from", "to", "cc", "reply-to"))
     usable = tuple(box for box in author if _is_usable(box))
     own_ids = [found for value in headers.unfolded("message-id") for found in message_ids(value)]
     date = parse_date(next(iter(headers.unfolded("date")), None))
@@ -40,15 +40,15 @@ def describe(raw: bytes) -> Description:
         message_id=own_ids[0] if own_ids else "",
         references=_references(headers),
         author=usable or author,
-        to=_mailboxes(headers, "to"),
-        cc=_mailboxes(headers, "cc"),
-        reply_to=_mailboxes(headers, "reply-to"),
+        to=to,
+        cc=cc,
+        reply_to=reply_to,
         subject=(headers.first("subject") or "")[:_SUBJECT_CHARACTERS],
         date=date,
         structure=root,
         snippet=_snippet(raw, text, html),
         has_attachments=any(part.is_attachment for part in _own_parts(root)),
-        defects=(*headers.defects, *defects, *_defects(headers, root, date)),
+        defects=(*headers.defects, *defects, *_defects(headers, root, date, (author, to, cc, reply_to))),
     )
 
 
@@ -82,19 +82,19 @@ def _snippet(raw: bytes, text: Part | None, html: Part | None) -> str:
 
 
 def _own_parts(part: Part) -> Iterator[Part]:
-    """The parts of this message, not those of messages attached to it nor the machine's half of a report."""
-    if part.content_type == "message/delivery-status":
-        return
+    """The parts of this message, not those of messages attached to it, and of a report the part for people only."""
     yield part
     if part.content_type.startswith("multipart/"):
-        for child in part.children:
+        for child in part.children[:1] if part.content_type == "multipart/report" else part.children:
             yield from _own_parts(child)
 
 
-def _defects(headers: Headers, root: Part, date: int | None) -> Iterator[str]:
+def _defects(headers: Headers, root: Part, date: int | None, lists: Sequence[Sequence[Mailbox]]) -> Iterator[str]:
     for name in _ONCE:
         if len(headers.raw(name)) > 1:
             yield f"{len(headers.raw(name))} {name} fields"
+    if any(len(boxes) == MAILBOXES for boxes in lists):
+        yield f"more than {MAILBOXES} addresses in a field: the rest is not listed"
     if date is None:
         yield "no usable date"
     for part in root.walk():

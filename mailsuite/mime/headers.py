@@ -15,6 +15,7 @@ HEADER_OCTETS = 256 * 1024
 FIELDS = 1000
 
 _FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:((?>[^\n]*(?:\n[ \t][^\n]*)*))(?:\n|\Z)")
+_LF = 0x0A
 _MBOX = (b"From ", b">From ")
 
 ADDRESS_FIELDS = frozenset(
@@ -54,13 +55,14 @@ class Headers:
         while len(fields) < FIELDS and (match := _FIELD.match(raw, position, limit)):
             fields.append((match[1].decode("ascii").lower(), match[2]))
             position = match.end()
-        if raw.startswith(b"\r\n", position, stop):
-            return cls(fields, position + 2)
-        if raw.startswith(b"\n", position, stop):
-            return cls(fields, position + 1)
         if position >= stop:
             return cls(fields, stop)
-        if len(fields) == FIELDS or position >= limit:
+        # A field that was cut at the limit ends within its line.
+        if position == start or raw[position - 1] == _LF:
+            for mark in (b"\r\n", b"\n"):
+                if raw.startswith(mark, position, stop):
+                    return cls(fields, position + len(mark))
+        if len(fields) == FIELDS or (limit < stop and raw.find(b"\n", position, limit) < 0):
             what = f"the header is larger than {FIELDS} fields or {HEADER_OCTETS // 1024} kB: the rest was not read"
             return cls(fields, _behind_empty_line(raw, position - 1, stop), (what,))
         return cls(fields, position, ("no empty line between header and body",))
@@ -95,7 +97,7 @@ class Headers:
 
     def parameters(self, name: str) -> tuple[str, Mapping[str, str]]:
         """The first field of this name as value and parameters (``("", {})`` when there is none)."""
-        values = self._by_name.get(name)
+        values = self._by_name.get(name.lower())
         return parse_value(self._unfold(values[0])) if values else ("", {})
 
     def _decode(self, name: str, value: bytes) -> str:
@@ -126,7 +128,6 @@ def _next_line(raw: bytes, position: int, stop: int) -> int:
 
 
 def _behind_empty_line(raw: bytes, position: int, stop: int) -> int:
-    ends = [
-        found + len(mark) for mark in (b"\n\r\n", b"\n\n") if (found := raw.find(mark, max(position, 0), stop)) >= 0
-    ]
+    marks = (b"\n\r\n", b"\n\n")
+    ends = [found + len(mark) for mark in marks if (found := raw.find(mark, position, stop)) >= 0]
     return min(ends, default=stop)

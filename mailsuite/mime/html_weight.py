@@ -34,7 +34,7 @@ _NOT_NESTED = frozenset(_FLAT.split())
 """Elements without content, and those that close each other: only what is around them makes them deep."""
 
 _CELLS = frozenset({"caption", "col", "colgroup", "tbody", "td", "tfoot", "th", "thead", "tr"})
-_STRANGE = frozenset({"frameset", "math", "noscript", "plaintext", "select", "svg", "template"})
+STRANGE = frozenset({"frameset", "math", "noscript", "plaintext", "select", "svg", "template"})
 """Within them tags mean something else, so that from there on no end tag is trusted."""
 
 _ATTRIBUTE = re.compile(r"""[\t\n\f\r /][^\t\n\f\r />=]|["'][^\t\n\f\r />=]""")
@@ -59,7 +59,7 @@ class _Scale:
 
     def weigh(self) -> int | None:
         for name, closing, _, start, end in tags(self._html):
-            if name in _STRANGE or (name == "script" and "<!--" in self._html):
+            if name in STRANGE or (name == "script" and "<!--" in self._html):
                 return self._weigh_rest(start)
             if end - start > 2 * ATTRIBUTES and len(_ATTRIBUTE.findall(self._html, start, end)) > ATTRIBUTES:
                 return None

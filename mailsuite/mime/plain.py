@@ -11,6 +11,11 @@ from mailsuite.mime.clean import scrub
 LINK_REL = "noopener noreferrer nofollow"
 LINK_TARGET = "_blank"
 
+CHARACTERS = 4_000_000
+"""So much of a text is shown."""
+
+CUT = "<p>[The message is longer than can be shown. The rest is in its source.]</p>"
+
 _LINK = re.compile(
     r"(?P<url>\bhttps?://[^\s<>\"\u00a0]{1,2000})|(?P<host>(?<![\w.@/-])www\.[^\s<>\"\u00a0]{1,2000})"
     r"|(?P<mail>(?<![\w.+@-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,10}(?![\w@]))"
@@ -22,6 +27,8 @@ _CLOSING = {")": "(", "]": "[", "}": "{"}
 
 def text_to_html(text: str) -> str:
     """``text`` as an HTML fragment: web and mail addresses can be clicked, lines that begin with ">" are quotes."""
+    rest = CUT if len(text) > CHARACTERS else ""
+    text = text[:CHARACTERS]
     out = ['<div style="white-space:pre-wrap">']
     depth = 0
     first = True
@@ -35,7 +42,7 @@ def text_to_html(text: str) -> str:
             out.append("\n")
         first = False
         out.extend(_linked(line[marks.end() :] if marks else line))
-    out.append("</blockquote>" * depth + "</div>")
+    out.append("</blockquote>" * depth + "</div>" + rest)
     return "".join(out)
 
 

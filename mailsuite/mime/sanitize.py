@@ -17,14 +17,11 @@ from mailsuite.mime.clean import scrub
 from mailsuite.mime.css_weight import styles_are_light
 from mailsuite.mime.html_text import html_to_text
 from mailsuite.mime.html_weight import count_elements
-from mailsuite.mime.plain import LINK_REL, LINK_TARGET, text_to_html
+from mailsuite.mime.plain import CHARACTERS, CUT, LINK_REL, LINK_TARGET, text_to_html
 from mailsuite.mime.remote import remote_in, remote_resources
 from mailsuite.mime.styles import filter_style
 
 __all__ = ["Sanitized", "sanitize", "text_to_html"]
-
-HTML_CHARACTERS = 4_000_000
-"""So much of a text is shown."""
 
 _TAGS = """
     a abbr address article aside b bdi bdo big blockquote br caption center cite code col colgroup dd del dfn div dl dt
@@ -57,7 +54,6 @@ _LINK = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 _PICTURE = re.compile(r"data:image/(?:png|gif|jpe?g|webp);base64,[A-Za-z0-9+/=]*\Z", re.IGNORECASE)
 _BODY = re.compile(r"<(/?)body(?=[\s/>])", re.IGNORECASE)
 _LINK_ELEMENT = re.compile(r"<link(?=[\s/>])[^<>]*>?", re.IGNORECASE)
-_CUT = "<p>[The message is longer than can be shown. The rest is in its source.]</p>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +72,12 @@ def sanitize(html: str, part_url: Callable[[str], str | None]) -> Sanitized:
     they were. Never raises: what cannot be made harmless in little time becomes text.
     """
     html = scrub(html)
-    shown = html[:HTML_CHARACTERS]
+    shown = html[:CHARACTERS]
     cleaning = _Cleaning(part_url, remote_resources(shown))
     clean = cleaning.clean(shown)
     if clean is None:
         clean = text_to_html(html_to_text(shown))
-    return Sanitized(clean + (_CUT if len(html) > HTML_CHARACTERS else ""), len(cleaning.blocked))
+    return Sanitized(clean + (CUT if len(html) > CHARACTERS else ""), len(cleaning.blocked))
 
 
 class _Cleaning:

@@ -18,7 +18,7 @@ _EMPTY = 4
 """A text of so few octets is passed over when another part follows: some authors' programs put one first."""
 
 _FILLER = re.compile(r"(?<!\S)[\u00ad\u034f\u061c\u180e\u2007\u200b-\u200f\u2060\ufeff]+(?!\S)")
-_ATTRIBUTION = re.compile(r"[^\n]{0,300}:[ \t]*\n(?=[ \t]*\n?>)")
+_ATTRIBUTION = re.compile(r"^[^\n]{0,300}:[ \t]*\n(?=[ \t]*\n?>)", re.MULTILINE)
 _SNIPPET_INPUT = 8000
 
 

@@ -306,7 +306,8 @@ class Worker:
         """Write the result, patiently: what was sent must not be sent again because the store was busy."""
         while True:
             try:
-                return await self.jobs.record(job.id, job.epoch, update)
+                # Local filing may be repeated, a transfer may not.
+                return await self.jobs.record(job.id, job.epoch, update, durable=job.lane is Lane.REMOTE)
             except StoreUnavailable as error:
                 log.warn("{job_id}: the result waits for the store: {error}", job_id=job.id, error=error.detail)
                 if self._stopping:

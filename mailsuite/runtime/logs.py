@@ -81,6 +81,10 @@ def as_json(event: LogEvent) -> str:
 _FORMATS: Mapping[str, Callable[[LogEvent], str]] = {"text": as_text, "json": as_json, "journal": as_journal}
 
 
+# Says at info what our own link to Redis says once, for each of its tries to connect.
+_CHATTY = "twisted.application._client_service"
+
+
 @implementer(ILogObserver)
 class LogOutput:
     """Writes events of a level and above to a stream, which is flushed after each."""
@@ -95,6 +99,10 @@ class LogOutput:
         self._least = _RANK[LogLevel.levelWithName(level)]
 
     def __call__(self, event: LogEvent) -> None:
-        if _RANK[_level(event)] >= self._least:
+        if _RANK[_level(event)] >= self._least_of(event):
             self._stream.write(self._format(event))
             self._stream.flush()
+
+    def _least_of(self, event: LogEvent) -> int:
+        chatty = str(event.get("log_namespace")).startswith(_CHATTY)
+        return max(self._least, _RANK[LogLevel.warn]) if chatty else self._least

@@ -76,7 +76,8 @@ class AccountDirectory:
                 c.execute(
                     "UPDATE session SET seen = ? WHERE token_hash = ? AND seen < ?", (seen, token_hash, seen)
                 ).rowcount
-            )
+            ),
+            durable=False,
         )
 
     async def end_session(self, token_hash: str) -> None:

@@ -59,12 +59,13 @@ class JobStore:
 
     async def claim(self, job_id: str, worker: str, now: int, until: int) -> Job | NotClaimable:
         """See IJobStore."""
-        return await self._store.write(lambda c: _claim(c, job_id, worker, now, until))
+        return await self._store.write(lambda c: _claim(c, job_id, worker, now, until), durable=False)
 
     async def renew(self, job_id: str, epoch: int, until: int) -> bool:
         """See IJobStore."""
         return await self._store.write(
-            lambda c: _update(c, "until = ? WHERE id = ? AND epoch = ? AND worker IS NOT NULL", (until, job_id, epoch))
+            lambda c: _update(c, "until = ? WHERE id = ? AND epoch = ? AND worker IS NOT NULL", (until, job_id, epoch)),
+            durable=False,
         )
 
     async def dot(self, job_id: str, epoch: int, at: int) -> bool:
@@ -77,17 +78,17 @@ class JobStore:
             )
         )
 
-    async def record(self, job_id: str, epoch: int, update: JobUpdate) -> bool:
+    async def record(self, job_id: str, epoch: int, update: JobUpdate, durable: bool = True) -> bool:
         """See IJobStore."""
-        return await self._store.write(lambda c: _record(c, job_id, epoch, update))
+        return await self._store.write(lambda c: _record(c, job_id, epoch, update), durable)
 
     async def release(self, job_id: str, epoch: int, next_attempt: int) -> bool:
         """See IJobStore."""
-        return await self._store.write(lambda c: _release(c, job_id, epoch, next_attempt))
+        return await self._store.write(lambda c: _release(c, job_id, epoch, next_attempt), durable=False)
 
     async def free_slot(self, slot: str, incarnation: str) -> int:
         """See IJobStore."""
-        return await self._store.write(lambda c: _free_slot(c, slot, incarnation))
+        return await self._store.write(lambda c: _free_slot(c, slot, incarnation), durable=False)
 
     async def pending(self, lane: Lane, after: str, limit: int) -> Sequence[Job]:
         """See IJobStore."""

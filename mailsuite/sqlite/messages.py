@@ -36,12 +36,12 @@ class MessageStore:
         self._store = store
         self._random = random
 
-    async def file(self, filing: Filing) -> Filed:
+    async def file(self, filing: Filing, durable: bool = True) -> Filed:
         """See IMessageStore."""
         _check_folder(filing.folder)
         now = self._store.clock()
         ids = ordered_id(now, self._random), ordered_id(now, self._random)
-        return await self._store.write(lambda c: _file(c, filing, *ids))
+        return await self._store.write(lambda c: _file(c, filing, *ids), durable)
 
     async def page(self, account: str, folder: str, before: Cursor | None, limit: int) -> Sequence[Conversation]:
         """See IMessageStore."""

@@ -82,13 +82,15 @@ class Store:
         while self._idle:
             self._idle.pop().close()
 
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def write(self, work: Callable[[sqlite3.Connection], T], durable: bool = True) -> T:
         """Run ``work`` in a transaction; what it returns, once it is durable. What it raises undoes it.
+
+        Not ``durable``: it does not wait for the disk, see Writer.submit.
 
         ``work`` runs in another thread and may run twice (see Writer), so it changes nothing but the database.
         """
         self._check_open()
-        result: T = await self._writer.submit(work)
+        result: T = await self._writer.submit(work, durable)
         return result
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:

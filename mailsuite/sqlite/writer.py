@@ -28,6 +28,7 @@ Work = Callable[[sqlite3.Connection], Any]
 class _Operation:
     work: Work
     result: Deferred[Any]
+    durable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Writer:
         self._notice = notice
         self._queue: SimpleQueue[_Operation | _End] = SimpleQueue()
         self._connection: sqlite3.Connection | None = None
+        self._syncs = True
         self.transactions = 0
 
     def start(self, connection: sqlite3.Connection) -> None:
@@ -61,10 +63,14 @@ class Writer:
         self._connection = connection
         threading.Thread(target=self._run, name="sqlite-writer", daemon=True).start()
 
-    def submit(self, work: Work) -> Deferred[Any]:
-        """Queue an operation; fires with what it returned or raised once that is durable."""
+    def submit(self, work: Work, durable: bool) -> Deferred[Any]:
+        """Queue an operation; fires with what it returned or raised.
+
+        When it is ``durable``, the disk has it by then. When not, every process sees it, but a loss of power may undo
+        it; the next durable transaction of any process takes all before it to the disk too.
+        """
         result: Deferred[Any] = Deferred()
-        self._queue.put(_Operation(work, result))
+        self._queue.put(_Operation(work, result, durable))
         return result
 
     def stop(self, last: Callable[[], None]) -> Deferred[None]:
@@ -87,7 +93,8 @@ class Writer:
             except Empty:
                 pass
             if group:
-                outcomes = self._serve([operation.work for operation in group])
+                durable = any(operation.durable for operation in group)
+                outcomes = self._serve([operation.work for operation in group], durable)
                 self._reactor.callFromThread(self._deliver, group, outcomes)
         end.last()
         self._drop()
@@ -100,39 +107,44 @@ class Writer:
         for operation, outcome in zip(group, outcomes, strict=True):
             operation.result.callback(outcome)  # a Failure makes it fail
 
-    def _serve(self, group: Sequence[Work]) -> list[Any]:
+    def _serve(self, group: Sequence[Work], durable: bool) -> list[Any]:
         """A result or a Failure for each."""
         outcomes: list[Any] = []
         try:
             with self._turn:
                 try:
-                    return self._transact(group)
+                    return self._transact(group, durable)
                 except _NotBegun:
                     raise
                 except Exception:
                     if len(group) == 1:
                         return [_failure()]
                 for work in group:
-                    outcomes.append(self._alone(work))
+                    outcomes.append(self._alone(work, durable))
         except StoreUnavailable as fault:
             # Nothing could begin: locked or gone. The rest would only wait for the same time-out, one by one.
             outcomes += [Failure(StoreUnavailable(fault.detail)) for _ in group[len(outcomes) :]]
         return outcomes
 
-    def _alone(self, work: Work) -> Any:
+    def _alone(self, work: Work, durable: bool) -> Any:
         try:
-            return self._transact([work])[0]
+            return self._transact([work], durable)[0]
         except _NotBegun:
             raise
         except Exception:
             return _failure()
 
-    def _transact(self, group: Sequence[Work]) -> list[Any]:
+    def _transact(self, group: Sequence[Work], durable: bool) -> list[Any]:
         """Run all in one transaction, or raise with nothing written."""
         try:
             if self._connection is None:
                 self._connection = connect(self._path, self._patience)
+                self._syncs = True
             connection = self._connection
+            if durable is not self._syncs:
+                # In WAL mode NORMAL leaves the log's fsync to the next FULL commit or checkpoint.
+                connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._syncs = durable
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self._drop_if_broken(error)

@@ -112,7 +112,7 @@ class FakeJobStore:
         self._jobs[job_id] = replace(held[0], claim=replace(held[1], dot_at=at))
         return True
 
-    async def record(self, job_id: str, epoch: int, update: JobUpdate) -> bool:
+    async def record(self, job_id: str, epoch: int, update: JobUpdate, durable: bool = True) -> bool:
         self._check()
         job = self._jobs.get(job_id)
         if job is None or job.epoch != epoch or job.state is not JobState.PENDING:

@@ -44,7 +44,7 @@ class FakeMessageStore:
         self._uids[account, folder] += 1
         return self._uids[account, folder]
 
-    async def file(self, filing: Filing) -> Filed:
+    async def file(self, filing: Filing, durable: bool = True) -> Filed:
         self._check()
         _check_folder(filing.folder)
         account = filing.account

@@ -25,6 +25,7 @@ from mailsuite.web.assets import Assets
 from mailsuite.web.csrf import SAFE, same_site
 from mailsuite.web.errors import Errors, Forbidden
 from mailsuite.web.health import Health
+from mailsuite.web.metrics import MetricsPage
 from mailsuite.web.pages.compose import ComposePages
 from mailsuite.web.pages.conversation import ConversationPages
 from mailsuite.web.pages.login import LoginPages
@@ -44,7 +45,7 @@ class WebApp:
 
     ``assets`` is the folder webroot; ``public_url`` is how browsers reach us, its scheme decides whether the cookie
     is a secure one; ``brand`` is the name shown; ``random`` gives n random bytes; ``health`` says of each part of
-    the suite "ok" or what is wrong.
+    the suite "ok" or what is wrong; ``metrics`` gives the figures for Prometheus.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class WebApp:
         clock: Clock,
         random: Callable[[int], bytes],
         health: Callable[[], Awaitable[Mapping[str, str]]],
+        metrics: Callable[[], Awaitable[bytes]],
     ) -> None:
         url = urlsplit(public_url)
         self._origin = f"{url.scheme}://{url.netloc}".lower()
@@ -77,6 +79,7 @@ class WebApp:
         self._conversation = ConversationPages(renderer, browser, shell, self._origin)
         self._compose = ComposePages(renderer, browser, submitter, shell, random)
         self._health = Health(health)
+        self._metrics = MetricsPage(metrics)
 
     def site(self, reactor: IReactorTime) -> WebSite:
         """A factory for HTTP connections, which runtime's Listener can drain."""
@@ -91,6 +94,7 @@ class WebApp:
 
         route("/s/<version>/<path:name>", self._asset, public=True)
         route("/healthz", self._health.report, public=True)
+        route("/metrics", self._metrics.report, public=True)
         route("/login", self._login.form, public=True)
         route("/login", self._login.sign_in, method="POST", public=True)
         route("/logout", self._login.sign_out, method="POST", public=True)

@@ -82,7 +82,7 @@ class FaultTests(SynchronousTestCase):
         alice = self.demo.browser(ALICE)
         until(lambda: "let in" in alice.subjects("inbox"), "the message")
         self.assertNotIn("locked out", alice.subjects("inbox"))
-        self.assertIn("cannot be written", self.log())
+        self.assertIn("cannot write", self.log())
         until(lambda: self.health()[0] == 200, "health")
 
     def test_another_process_holds_the_turn(self) -> None:

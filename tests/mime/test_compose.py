@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailsuite.mime.compose import Outgoing, compose, quote, references_of, reply_subject
 from mailsuite.mime.describe import describe
+from mailsuite.mime.emit import header
 from mailsuite.model.address import Mailbox
 
 DATE = 1793696887000  # Tue, 03 Nov 2026 09:08:07 UTC, by date(1)
@@ -146,6 +147,7 @@ class ComposeTests(SynchronousTestCase):
             ("subject", "a\tb"),
             ("message_id", "1@a.example"),
             ("message_id", "<1>"),
+            ("message_id", "<1@a.example> <2@a.example>"),
             ("message_id", f"<{'x' * 500}@a.example>"),
         ):
             with self.assertRaises(ValueError) as raised:
@@ -157,6 +159,18 @@ class ComposeTests(SynchronousTestCase):
         raw = outgoing(in_reply_to="<ä@b.example>", references=("<ä@b.example>", "<2@b.example>", f"<{'x' * 990}@b>"))
         self.assertNotIn("in-reply-to", read(raw))
         self.assertEqual(read(raw)["references"], "<2@b.example>")
+
+
+class HeaderTests(SynchronousTestCase):
+    """Fields of any name."""
+
+    def test_words_that_fit_on_no_line(self) -> None:
+        """998 octets with the name are the limit (RFC 5322 section 2.1.1)."""
+        self.assertEqual(len(header("X", "x" * 995)), 1000)
+        self.assertEqual(len(header("X", "a " + "x" * 997)), len("X: a\r\n ") + 999)
+        for value in ("x" * 996, "a " + "x" * 998, "é" * 498):
+            with self.assertRaises(ValueError):
+                header("X", value)
 
 
 class ReplyTests(SynchronousTestCase):

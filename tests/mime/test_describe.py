@@ -61,6 +61,22 @@ class DescribeTests(SynchronousTestCase):
         self.assertEqual(found, (*ids[:10], *ids[-40:]))
         self.assertEqual(len(found), REFERENCES)
 
+    def test_reports(self) -> None:
+        """What a machine reads of a report, or the message returned with it, is no attachment of its own."""
+        raw = (
+            b"Content-Type: multipart/report; boundary=z\r\n\r\n--z\r\n\r\nnot delivered\r\n"
+            b"--z\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n"
+            b"--z\r\nContent-Type: message/rfc822\r\n\r\n" + MESSAGE + b"\r\n--z--\r\n"
+        )
+        self.assertFalse(describe(raw).has_attachments)
+        self.assertEqual(describe(raw).snippet, "not delivered")
+
+    def test_long_lists(self) -> None:
+        """More than 2000 addresses are cut, and it is said."""
+        found = describe(b"To: " + b"a@b.example," * 2500 + b"\r\n\r\n")
+        self.assertEqual(len(found.to), 2000)
+        self.assertTrue(any("2000 addresses" in defect for defect in found.defects))
+
     def test_nothing(self) -> None:
         """An empty message has a description too."""
         found = describe(b"")

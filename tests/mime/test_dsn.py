@@ -180,6 +180,21 @@ class FailedNoticeTests(SynchronousTestCase):
         with self.assertRaises(ValueError):
             notice(reverse_path=None)
 
+    def test_wrong_calls(self) -> None:
+        """Without a failure, or with a boundary that is none, there is no notice."""
+        for failures, boundary in (((), "=_n"), ((UNKNOWN,), 'a"b'), ((UNKNOWN,), "")):
+            with self.assertRaises(ValueError):
+                failed_notice(
+                    reporting_mta="mx.a.example",
+                    original=ORIGINAL,
+                    envelope=Envelope(ANN, ()),
+                    failures=failures,
+                    arrived=ARRIVED,
+                    date=NOW,
+                    message_id="<n@a.example>",
+                    boundary=boundary,
+                )
+
     def test_f068_original_recipient_is_decoded(self) -> None:
         """ORCPT's xtext is written out (RFC 3461 section 4.2)."""
         raw = notice(FailedRecipient("a@x.example", UNKNOWN.status, "", "rfc822;a+2Bb@x.example"))

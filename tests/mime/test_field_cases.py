@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from base64 import encodebytes
-from collections.abc import Callable
 from email.utils import collapse_rfc2231_value
 from typing import Any
 
@@ -19,13 +17,7 @@ from mailsuite.mime.structure import structure
 from mailsuite.mime.text import best_text, decode_bytes, decode_text
 from mailsuite.model.address import Mailbox
 from mailsuite.model.message import Part
-
-
-def cpu(work: Callable[[], Any]) -> float:
-    """Seconds of CPU that ``work`` takes."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
+from tests.mime.cpu import cpu
 
 
 def message(*fields: bytes, body: bytes = b"text\r\n") -> bytes:
@@ -177,6 +169,8 @@ class DateCases(SynchronousTestCase):
             ("Sun, 03 May 2026 08:00:00 GMT", sunday),
             ("Sun, 3 May 26 03:00 EST", sunday),
             ("Sun May  3 08:00:00 2026", sunday),
+            ("Sun, 3 May 126 08:00:00 +0000", sunday),
+            ("Sun, 3 Foo 2026 08:00:00 +0000", None),
             ("3 May , 2026", None),
             ("Fri, 3 May 2026 08:00:00 -0-100 -0700", None),
             ("Fri, 31 Feb 2026 08:00:00 +0000", None),
@@ -253,8 +247,7 @@ class AddressCases(SynchronousTestCase):
             b"Content-Type: text/plain; " + b";" * 100_000,
         ):
             raw = message(field)
-            describe(raw)
-            self.assertLess(min(cpu(lambda raw=raw: describe(raw)) for _ in range(3)), 0.1, field[:40])  # type: ignore[misc]
+            self.assertLess(cpu(lambda raw=raw: describe(raw)), 0.1, field[:40])  # type: ignore[misc]
         self.assertEqual(len(describe(message(b"Subject: " + words)).subject), 2000)
         self.assertEqual(parse_mailboxes("(" * 900 + ")" * 900 + " a@b.example")[0].address, "a@b.example")
 

@@ -66,9 +66,10 @@ class HeadersTests(SynchronousTestCase):
             b"A: " + b"x" * HEADER_OCTETS + b"\r\nB: c\r\n\r\nbody",
             (b"A: " + b"x" * 10_000 + b"\r\n") * 30 + b"\r\nbody",
             b"A: b\r\n" + b" folded\r\n" * HEADER_OCTETS + b"\r\nbody",
+            *(b"A: " + b"x" * (HEADER_OCTETS - less) + b"\r\nB: c\r\n\r\nbody" for less in range(8)),
         ):
             headers = Headers.parse(large)
-            self.assertEqual((large[headers.body_start :], len(headers.defects)), (b"body", 1))
+            self.assertEqual((large[headers.body_start :], len(headers.defects)), (b"body", 1), large[-20:])
             self.assertLessEqual(sum(map(len, headers.raw("a"))), HEADER_OCTETS)
         self.assertEqual(Headers.parse(b"A: b\r\n" * FIELDS + b"\r\nbody").defects, ())
 
@@ -78,6 +79,17 @@ class HeadersTests(SynchronousTestCase):
         self.assertEqual(Headers.parse(raw).first("from"), '"evil@x.example," <ann@a.example>')
         raw = b"From: =?utf-8?q?=C3=84nn?= <ann@a.example>\r\n\r\n"
         self.assertEqual(Headers.parse(raw).first("from"), "Änn <ann@a.example>")
+
+    def test_language(self) -> None:
+        """By the charset or language that the block names; without any hint raw octets are windows-1252."""
+        for field, text in (
+            (b"Content-Type: text/plain; charset=windows-1251", "привет"),
+            (b"Content-Language: ru", "привет"),
+            (b"Content-Language: xx", "ïðèâåò"),
+            (b"X: y", "ïðèâåò"),
+        ):
+            headers = Headers.parse(b"Subject: " + "привет".encode("cp1251") + b"\r\n" + field + b"\r\n")
+            self.assertEqual(headers.first("subject"), text)
 
     def test_controls_are_removed(self) -> None:
         """CR, LF and NUL, raw or encoded; a tab is a space."""

@@ -8,6 +8,7 @@ from mailsuite.mime.charsets import decode, known
 from mailsuite.mime.structure import structure
 from mailsuite.mime.text import best_html, best_text, decode_bytes, decode_text, html_to_text, snippet
 from mailsuite.mime.transfer import decode_transfer
+from tests.mime.cpu import cpu
 
 
 def multipart(kind: str, *parts: str) -> str:
@@ -144,6 +145,11 @@ class SnippetTests(SynchronousTestCase):
             self.assertEqual(snippet(text), line, text)
         self.assertEqual(snippet("word " * 100, 20), "word word word word…")
         self.assertEqual(len(snippet("x" * 500)), 200)
+
+    def test_long_lines(self) -> None:
+        """A list of messages is made of many snippets: none takes more than some milliseconds."""
+        for text in ("x" * 8000 + "\n> y", "x: " * 4000 + ">", ">" * 8000, "\u200b" * 8000, ":\n" * 4000 + ">"):
+            self.assertLess(cpu(lambda text=text: snippet(text)), 0.02, text[:10])  # type: ignore[misc]
 
 
 class HtmlToTextTests(SynchronousTestCase):

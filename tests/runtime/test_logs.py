@@ -148,3 +148,12 @@ class LevelTests(LogsCase):
         self.log_output.configure("json", "debug")
         log.debug("three")
         self.assertEqual(json.loads(self.stream.getvalue().splitlines()[1])["message"], "three")
+
+    def test_tries_to_connect_are_not_told_one_by_one(self) -> None:
+        """Twisted's client service is heard from warnings on: our link says once that Redis is away."""
+        self.output("text", "info")
+        log = Logger("twisted.application._client_service.ClientService", observer=self.log_output)
+        log.info("trying")
+        log.warn("failing")
+        self.assertNotIn("trying", self.stream.getvalue())
+        self.assertIn("failing", self.stream.getvalue())

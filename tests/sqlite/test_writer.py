@@ -148,3 +148,37 @@ class WriterTests(TestCase):
         for pragma, wanted in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
             got = await self.store.write(lambda c, p=pragma: c.execute(f"PRAGMA {p}").fetchone()[0])  # type: ignore[misc]
             self.assertEqual(wanted, got, pragma)
+
+
+class DurableTests(TestCase):
+    """Which commits wait for the disk."""
+
+    def setUp(self) -> None:
+        self.path = temporary_directory(self) / "store.sqlite"
+        self.store = Store(self.path, reactor, lambda: 0)
+        self.store.start()
+        self.addCleanup(self.store.stop)
+
+    async def synchronous(self, *durable: bool) -> list[int]:
+        """The value of PRAGMA synchronous (2 is FULL, 1 NORMAL) seen by operations that are queued together."""
+        go = threading.Event()
+        held = start(self.store.write(lambda _: self.assertTrue(go.wait(30)), durable=False))
+        ask: Callable[[Connection], int] = lambda c: c.execute("PRAGMA synchronous").fetchone()[0]  # noqa: E731
+        waiting = [start(self.store.write(ask, durable=each)) for each in durable]
+        go.set()
+        await held
+        return list(await gatherResults(waiting))
+
+    async def test_one_durable_operation_makes_its_group_durable(self) -> None:
+        """FULL for a group with a durable member, NORMAL for one without, and FULL again afterwards."""
+        # The operation that holds the writer may take the first of the others into its group.
+        self.assertEqual([1, 1, 1], await self.synchronous(False, False, False))
+        self.assertEqual([2, 2, 2], (await self.synchronous(False, True, False, True, False))[-3:])
+        self.assertEqual(2, await self.store.write(lambda c: c.execute("PRAGMA synchronous").fetchone()[0]))
+
+    async def test_other_connections_see_it_at_once(self) -> None:
+        """What is not durable yet is committed all the same: another process reads it."""
+        await self.store.write(note(1), durable=False)
+        other = sqlite3.connect(self.path)
+        self.addCleanup(other.close)
+        self.assertEqual([1], noted(other))

@@ -154,10 +154,14 @@ class House:
             clock=lambda: self.now,
             random=os.urandom,
             health=self._health,
+            metrics=self._figures,
         )
         self.site = app.site(self.reactor)
         port.factory = self.site
         self.site.doStart()
+
+    async def _figures(self) -> bytes:
+        return b"mailsuite_figures 1\n"
 
     async def stop(self) -> None:
         """Close all of it."""

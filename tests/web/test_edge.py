@@ -218,6 +218,19 @@ class HealthTests(WebCase):
         self.assertIn("redis", json.loads(answer.text)["status"])
 
 
+class MetricsTests(WebCase):
+    """GET /metrics"""
+
+    async def test_only_for_this_machine(self) -> None:
+        """A client on loopback reads the figures; what came through a proxy is told nothing."""
+        client = self.house.client()
+        answer = await client.get("/metrics")
+        self.assertEqual((answer.code, answer.text), (200, "mailsuite_figures 1\n"))
+        self.assertTrue((answer.header("content-type") or "").startswith("text/plain; version=0.0.4"))
+        answer = await client.get("/metrics", X_Forwarded_For="203.0.113.4")
+        self.assertEqual(answer.code, 404)
+
+
 class EventTests(WebCase):
     """GET /events over a real connection"""
 
