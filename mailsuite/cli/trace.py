@@ -41,6 +41,7 @@ def trace(context: Context, queue_id: str | None, number: int) -> None:
             found = [one]
         for each in found:
             for line in lines(each):
-                click.echo(line)
+                # Strangers wrote parts of it: nothing of theirs steers a terminal.
+                click.echo("".join(c if c.isprintable() else "?" for c in line))
 
     with_store(context.settings, work)

@@ -49,7 +49,7 @@ class BaseCheck:
 class Checks:
     """Several checks as one: asked in order, the first status wins; what they say goes into the session's trace.
 
-    Clients in ``exempt`` networks are not judged. ``forged`` is called when a check says that a message does not
+    It is a check itself, so that some of another's may spare the ``exempt`` networks, which are not judged. ``forged`` is called when a check says that a message does not
     prove its origin, even when it is refused for that.
     """
 
@@ -69,7 +69,6 @@ class Checks:
 
     async def mail(self, client: Client, envelope: Envelope, size: int) -> Decision:
         """See IMessageCheck."""
-        client.visit.spf = client.visit.spf_domain = ""
         return await self._ask(client, lambda check: check.mail(client, envelope, size))
 
     async def rcpt(self, client: Client, envelope: Envelope, recipient: Recipient, known: bool) -> Decision:

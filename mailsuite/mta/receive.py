@@ -52,6 +52,7 @@ class Reception:
 
     async def mail(self, client: Client, envelope: Envelope, size: int) -> Status:
         """What the checks say; the engine has judged syntax and size."""
+        client.visit.spf = client.visit.spf_domain = ""  # of the transaction before
         decision: Decision = await self._checks.mail(client, envelope, size)
         return decision.status or Status(250, "2.1.0", "sender ok")
 

@@ -387,9 +387,16 @@ class ChecksTests(CheckCase):
         self.assertEqual(self.mail(chain, client("::1")), "")
         self.assertEqual(self.mail(chain, client()), "550 5.7.1")
 
-    def test_spf_is_of_one_transaction(self) -> None:
-        """The result of the last transaction is forgotten at MAIL."""
-        who = client()
-        who.visit.spf, who.visit.spf_domain = "pass", "old.example"
-        self.mail(Checks([]), who)
-        self.assertEqual((who.visit.spf, who.visit.spf_domain), ("", ""))
+    def test_nested(self) -> None:
+        """A chain in a chain spares its own networks and leaves what was found out before it."""
+        inner = Checks([Says(Decision(Status(550, "5.7.1", "no")))], [ip_network("127.0.0.0/8")])
+
+        class Spf(Says):
+            async def mail(self, client: Client, envelope: Envelope, size: int) -> Decision:
+                client.visit.spf = "pass"
+                return PASS
+
+        who = client("127.0.0.5")
+        self.assertEqual(self.mail(Checks([Spf(), inner]), who), "")
+        self.assertEqual(who.visit.spf, "pass")
+        self.assertEqual(self.mail(Checks([Spf(), inner]), client()), "550 5.7.1")

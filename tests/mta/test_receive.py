@@ -130,6 +130,13 @@ class ReceptionTests(SynchronousTestCase):
         self.assertEqual(self.now(self.reception.message(CLIENT, envelope, CONTENT)), status)
         self.assertEqual(self.door.taken, [])
 
+    def test_spf_is_of_one_transaction(self) -> None:
+        """The result of the last transaction is forgotten at MAIL."""
+        client = replace(CLIENT, visit=Visit())
+        client.visit.spf, client.visit.spf_domain = "pass", "old.example"
+        self.now(self.reception.mail(client, builders.envelope(), 0))
+        self.assertEqual((client.visit.spf, client.visit.spf_domain), ("", ""))
+
     def test_a_check_changes_the_content(self) -> None:
         """What it gives is queued, below our Received field; the visit bears the queue id."""
         changed = b"Authentication-Results: mail.alpha.example; none\r\n" + CONTENT
