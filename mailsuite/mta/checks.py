@@ -49,8 +49,8 @@ class BaseCheck:
 class Checks:
     """Several checks as one: asked in order, the first status wins; what they say goes into the session's trace.
 
-    It is a check itself, so that some of another's may spare the ``exempt`` networks, which are not judged. ``forged`` is called when a check says that a message does not
-    prove its origin, even when it is refused for that.
+    It is a check itself, so that some of another's may spare the ``exempt`` networks, which are not judged.
+    ``forged`` is called when a check says that a message does not prove its origin, even when it is refused for that.
     """
 
     def __init__(
