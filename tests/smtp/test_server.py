@@ -485,7 +485,7 @@ class AuthTests(SynchronousTestCase):
             self.assertEqual(dialogue.events, [])
 
     def test_broken_exchanges(self) -> None:
-        """Bad base64 is 501 5.5.2, "*" 501 5.7.0; a response of 12,288 octets is heard (RFC 4954 section 4), a longer one 500."""
+        """Bad base64 is 501 5.5.2, "*" 501 5.7.0; 12,288 octets are heard (RFC 4954 section 4), more are 500."""
         for response, code in {
             b"!!": "501 5.5.2",
             b"*": "501 5.7.0",
