@@ -16,6 +16,7 @@ _COMMANDS = {
     "check-config": "mailsuite.cli.check:check_config",
     "demo": "mailsuite.cli.demo:demo",
     "domain": "mailsuite.cli.domain:domain",
+    "trace": "mailsuite.cli.trace:trace",
 }
 
 

@@ -11,11 +11,11 @@ from twisted.python.usage import UsageError
 
 from mailsuite.daemons.launch import Options, make_service
 from mailsuite.daemons.wiring import Wiring
+from mailsuite.login.remember import RememberingChecker
 from mailsuite.msa.reception import SubmissionReception
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
 from mailsuite.runtime.daemon import Stage
 from mailsuite.runtime.listener import Listener
-from mailsuite.runtime.sockets import stream_endpoints
 from mailsuite.smtp.limits import Limits
 
 __all__ = ["Options", "add", "makeService"]
@@ -33,8 +33,9 @@ def add(wiring: Wiring) -> None:
         return
     wiring.eager()
     reception = SubmissionReception(
-        wiring.checker,
+        RememberingChecker(wiring.checker, wiring.directory, wiring.clock, wiring.random(32)),
         wiring.queue,
+        wiring.allowance,
         wiring.cpu.run,
         wiring.clock,
         wiring.random,
@@ -43,16 +44,20 @@ def add(wiring: Wiring) -> None:
     )
     config = ServerConfig(
         hostname=settings.server.hostname,
+        service="msa",
         limits=Limits(size=settings.mx.max_size, recipients=settings.mx.max_recipients),
         auth=True,
         normalise_newlines=True,
         connections=settings.mx.max_sessions,
+        connections_per_network=settings.mx.max_sessions_per_network,
     )
     reactor = wiring.reactor
-    clear = SmtpFactory(reactor, reception, config, wiring.certificate)
-    wiring.daemon.add(Listener(stream_endpoints(reactor, settings.msa.listen), clear), Stage.DOOR)
-    wrapped = SmtpFactory(reactor, reception, replace(config, implicit_tls=True))
-    endpoints = [wrapServerTLS(wiring.certificate, e) for e in stream_endpoints(reactor, settings.msa.listen_tls)]
+    clear = SmtpFactory(reactor, reception, config, wiring.certificate, trace=wiring.trace)
+    wiring.daemon.add(Listener(wiring.proxied(settings.msa.listen, settings.msa.proxy_from), clear), Stage.DOOR)
+    wrapped = SmtpFactory(reactor, reception, replace(config, implicit_tls=True), trace=wiring.trace)
+    # The header of the PROXY protocol comes before the handshake.
+    behind = wiring.proxied(settings.msa.listen_tls, settings.msa.proxy_from)
+    endpoints = [wrapServerTLS(wiring.certificate, endpoint) for endpoint in behind]
     wiring.daemon.add(Listener(endpoints, wrapped), Stage.DOOR)
 
 

@@ -14,11 +14,13 @@ __all__ = ["Options", "add", "makeService"]
 _HOUR = 3_600_000
 KEEP_CLOSED = 24 * _HOUR
 """How long (ms) a message that is delivered stays in the queue's books."""
+KEEP_TRACES = 7 * 24 * _HOUR
+MOST_TRACES = 500_000
 _BATCH = 1000
 
 
 def add(wiring: Wiring) -> None:
-    """Every ten minutes: old queue entries, expired sessions, contents that nothing refers to."""
+    """Every ten minutes: old queue entries and traces, expired sessions, contents that nothing refers to."""
     # Touched first, so that Redis runs before anything connects to it.
     _ = wiring.private_redis
     web = wiring.settings.web
@@ -29,6 +31,7 @@ def add(wiring: Wiring) -> None:
             pass
         await wiring.directory.expire_sessions(now - web.session_idle, now - web.session_max)
         await wiring.blobs.sweep(now - KEEP_CLOSED)
+        await wiring.traces.sweep(now - KEEP_TRACES, MOST_TRACES)
 
     wiring.daemon.add(Loop(Every(wiring.reactor, 600, tidy, "tidying up")), Stage.WORK)
 

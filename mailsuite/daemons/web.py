@@ -29,7 +29,9 @@ def add(wiring: Wiring) -> None:
         checker=wiring.checker,
         browser=Browser(wiring.messages, wiring.blobs, wiring.cpu.run),
         changer=Changer(wiring.messages, wiring.events),
-        submitter=Submitter(wiring.queue, wiring.messages, wiring.clock, wiring.random, settings.server.hostname),
+        submitter=Submitter(
+            wiring.queue, wiring.allowance, wiring.messages, wiring.clock, wiring.random, settings.server.hostname
+        ),
         events=wiring.events,
         assets=webroot(),
         public_url=web.public_url,

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.ssl import CertificateOptions
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -22,9 +22,11 @@ from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.deliver import Deliverer
 from mailsuite.model.errors import LookupFailed, MailError, ScheduleUnavailable, StoreUnavailable
 from mailsuite.model.job import Job, Lane, Outcome, QueuedMessage, RecipientState
+from mailsuite.msa.allowance import Allowance, Rates
 from mailsuite.mta.bounce import Bouncer
 from mailsuite.net.dns_client import StubResolver
-from mailsuite.net.tls import server_tls
+from mailsuite.net.proxy_protocol import ProxyEndpoint
+from mailsuite.net.tls import ServerTls
 from mailsuite.queue.accept import Queue
 from mailsuite.queue.reconcile import Reconciler
 from mailsuite.queue.settle import RetryPolicy
@@ -36,14 +38,19 @@ from mailsuite.redis.schedule import RedisSchedule
 from mailsuite.redis.server import PrivateServer
 from mailsuite.runtime.clock import now
 from mailsuite.runtime.daemon import Daemon, Stage
+from mailsuite.runtime.lenient_counter import LenientCounter
 from mailsuite.runtime.metrics import CounterFamily, GaugeFamily, Metrics
+from mailsuite.runtime.network_values import Listen, Network
 from mailsuite.runtime.settings import Settings
+from mailsuite.runtime.sockets import stream_endpoints
 from mailsuite.runtime.threads import Threads
+from mailsuite.runtime.trace_writer import TraceWriter
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.trace import TraceStore
 from mailsuite.sqlite.zones import ZoneSource
 
 log = Logger()
@@ -106,6 +113,18 @@ class Wiring:
         """What the DNS service is authoritative for."""
         return ZoneSource(self.store)
 
+    @cached_property
+    def traces(self) -> TraceStore:
+        """What happened in SMTP sessions."""
+        return TraceStore(self.store)
+
+    @cached_property
+    def trace(self) -> TraceWriter:
+        """Takes the traces of this process's sessions."""
+        writer = TraceWriter(self.reactor, self.traces)
+        self._base(lambda: None, writer.stop)
+        return writer
+
     # Redis
 
     @cached_property
@@ -151,6 +170,18 @@ class Wiring:
     def counter(self) -> RedisCounter:
         """Rates."""
         return RedisCounter(self.link)
+
+    @cached_property
+    def rates(self) -> LenientCounter:
+        """The same, for limits that are off while Redis is down."""
+        return LenientCounter(self.counter, self.clock)
+
+    @cached_property
+    def allowance(self) -> Allowance:
+        """What accounts may send."""
+        msa = self.settings.msa
+        rates = Rates(msa.messages_per_hour, msa.messages_per_day, msa.recipients_per_hour, msa.recipients_per_day)
+        return Allowance(self.rates, rates)
 
     # The queue
 
@@ -265,12 +296,31 @@ class Wiring:
     # Threads, names, certificates
 
     @cached_property
-    def certificate(self) -> CertificateOptions | None:
-        """What our TLS listeners show; None when no certificate is configured. Raises ValueError."""
-        tls = self.settings.tls
-        if tls.certificate is None or tls.key is None:
+    def certificate(self) -> ServerTls | None:
+        """What our TLS listeners show; None when no certificate is configured. Raises ValueError.
+
+        SIGHUP has the files read again.
+        """
+        if not self.settings.tls.pairs:
             return None
-        return server_tls(tls.certificate.read_bytes(), tls.key.read_bytes())
+        shown = ServerTls(self.settings.tls.pairs)
+
+        def reload(settings: Settings) -> None:
+            try:
+                if settings.tls.pairs:
+                    shown.reload(settings.tls.pairs)
+                else:
+                    log.error("TLS can be switched off only by a restart; the old certificate stays")
+            except ValueError as error:
+                log.error("the old certificate stays: {error}", error=str(error))
+
+        self.daemon.on_reload(reload)
+        return shown
+
+    def proxied(self, listens: Sequence[Listen], networks: Sequence[Network]) -> list[IStreamServerEndpoint]:
+        """Endpoints where the balancers of ``networks`` say who the client is."""
+        endpoints = stream_endpoints(self.reactor, listens)
+        return [ProxyEndpoint(self.reactor, endpoint, networks) if networks else endpoint for endpoint in endpoints]
 
     @cached_property
     def checker(self) -> CredentialChecker:

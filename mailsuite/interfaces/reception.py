@@ -2,13 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from zope.interface import Interface
 
 from mailsuite.model.account import Account
 from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.status import Status
+from mailsuite.model.trace import STEPS, TEXT, Step
+
+
+class Visit:
+    """What is found out during one session, by whoever finds it: the session's steps, and results of checks.
+
+    ``iprev`` is "pass", "fail" or "temperror" (RFC 8601 section 3) once it is known, and ``reverse_name`` the client's
+    forward-confirmed name. ``spf`` is the result for the transaction under way and ``spf_domain`` the domain that it
+    is about, both "" when it was not looked at. ``queue_id`` is that of the message just accepted.
+    """
+
+    def __init__(self, clock: Callable[[], float] = lambda: 0.0) -> None:
+        """``clock`` tells seconds."""
+        self._clock = clock
+        self._began = clock()
+        self._steps: list[Step] = []
+        self.iprev = ""
+        self.reverse_name = ""
+        self.spf = ""
+        self.spf_domain = ""
+        self.queue_id = ""
+
+    def elapsed(self) -> int:
+        """Milliseconds since the session began."""
+        return round((self._clock() - self._began) * 1000)
+
+    def note(self, name: str, text: str, took: int = 0) -> None:
+        """Add a step that ends now; of too many the last one replaces the one before."""
+        step = Step(name, text[:TEXT], self.elapsed(), took)
+        if len(self._steps) < STEPS:
+            self._steps.append(step)
+        else:
+            self._steps[-1] = step
+
+    def take_steps(self) -> tuple[Step, ...]:
+        """The steps since the last call."""
+        steps, self._steps = tuple(self._steps), []
+        return steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +55,7 @@ class Client:
     """The other side of a session as it is now.
 
     ``address`` is an IP without brackets; ``tls`` the protocol and cipher in words, "" in the clear;
-    ``account`` who logged in, else None.
+    ``account`` who logged in, else None; ``visit`` is the same object from the first to the last step.
     """
 
     address: str
@@ -25,6 +64,7 @@ class Client:
     extended: bool = False
     tls: str = ""
     account: Account | None = None
+    visit: Visit = field(default_factory=Visit, compare=False, repr=False)
 
 
 class IReception(Interface):

@@ -14,6 +14,7 @@ from mailsuite.model.account import Account
 from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.ids import ordered_id
 from mailsuite.model.status import Status
+from mailsuite.msa.allowance import Allowance
 from mailsuite.msa.content import submitted
 from mailsuite.msa.identity import owns
 from mailsuite.msa.trace import received
@@ -32,6 +33,7 @@ class SubmissionReception:
         self,
         checker: ICredentialChecker,
         queue: ISubmissionQueue,
+        allowance: Allowance,
         thread: InThread,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
@@ -40,6 +42,7 @@ class SubmissionReception:
     ) -> None:
         self._checker = checker
         self._queue = queue
+        self._allowance = allowance
         self._thread = thread
         self._clock = clock
         self._random = random
@@ -55,12 +58,16 @@ class SubmissionReception:
         return await self._checker.check(identity, password, client.address)
 
     async def mail(self, client: Client, envelope: Envelope, size: int) -> Status:
-        """The reverse-path must be the account's, or null for the receipts that a program sends (RFC 8098)."""
+        """The reverse-path must be the account's, or null for the receipts that a program sends (RFC 8098).
+
+        Raises Deferral when the account has sent as much as it may.
+        """
         account = client.account
         if account is None:
             return _LOGIN_FIRST
         if envelope.reverse_path is not None and not owns(account, envelope.reverse_path):
             return Status(550, "5.7.1", f"<{envelope.sender}> does not belong to {account.address}")
+        await self._allowance.left(account)
         return Status(250, "2.1.0", "sender ok")
 
     async def rcpt(self, client: Client, envelope: Envelope, recipient: Recipient) -> Status:
@@ -72,7 +79,10 @@ class SubmissionReception:
         return Status(250, "2.1.5", "recipient ok")
 
     async def message(self, client: Client, envelope: Envelope, content: bytes) -> Status:
-        """250 when the queue has it durably. Raises Refusal for a From field that is not the account's."""
+        """250 when the queue has it durably.
+
+        Raises Refusal for a From field that is not the account's, Deferral when the account's allowance is spent.
+        """
         account = client.account
         if account is None:
             return _LOGIN_FIRST
@@ -84,6 +94,7 @@ class SubmissionReception:
             return submitted(content, account, trace, now, f"<{queue_id}@{self._hostname}>")
 
         finished = work() if len(content) <= INLINE else await self._thread(work)
+        await self._allowance.take(account, len(envelope.recipients))
         await self._queue.accept(
             Submission(
                 envelope,
@@ -94,4 +105,5 @@ class SubmissionReception:
                 id=queue_id,
             )
         )
+        client.visit.queue_id = queue_id
         return Status(250, "2.0.0", f"queued as {queue_id}")

@@ -11,10 +11,11 @@ from mailsuite.mime.compose import Outgoing, compose, references_of, reply_subje
 from mailsuite.model.account import Account
 from mailsuite.model.address import Address, Mailbox
 from mailsuite.model.envelope import Envelope, Recipient
-from mailsuite.model.errors import NotThere
+from mailsuite.model.errors import Deferral, NotThere
 from mailsuite.model.ids import ordered_id
 from mailsuite.model.job import Priority, QueuedMessage
 from mailsuite.model.message import Message
+from mailsuite.msa.allowance import Allowance
 from mailsuite.msa.draft import Draft, FieldError
 from mailsuite.msa.recipients import read_recipients
 from mailsuite.msa.reply import reply_recipients
@@ -32,6 +33,7 @@ class Submitter:
     def __init__(
         self,
         queue: ISubmissionQueue,
+        allowance: Allowance,
         messages: IMessageStore,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
@@ -39,6 +41,7 @@ class Submitter:
         max_recipients: int = 100,
     ) -> None:
         self._queue = queue
+        self._allowance = allowance
         self._messages = messages
         self._clock = clock
         self._random = random
@@ -78,6 +81,10 @@ class Submitter:
         except ValueError as error:
             field, _, text = str(error).partition(": ")
             raise FieldError(field.lower(), text) from None
+        try:
+            await self._allowance.take(account, len(recipients))
+        except Deferral as error:
+            raise FieldError("", error.status.text) from None
         # Non-ASCII local parts stand in header fields as they are (RFC 6532).
         utf8 = not all(str(recipient.address).isascii() for recipient in recipients)
         return await self._queue.accept(

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from zope.interface import implementer
 
+from mailsuite.interfaces.checks import Decision, IMessageCheck
 from mailsuite.interfaces.queue import ISubmissionQueue, Submission
 from mailsuite.interfaces.reception import Client, IReception
 from mailsuite.model.account import Account
@@ -24,7 +25,7 @@ FindAccount = Callable[[Address], Awaitable[Account | None]]
 
 @implementer(IReception)
 class Reception:
-    """IReception for mail from other hosts."""
+    """IReception for mail from other hosts, as far as ``checks`` (mta.checks.Checks) let it pass."""
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class Reception:
         hostname: str,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
+        checks: IMessageCheck,
     ) -> None:
         self._queue = queue
         self._hosts = hosts
@@ -41,20 +43,28 @@ class Reception:
         self._hostname = hostname
         self._clock = clock
         self._random = random
+        self._checks = checks
 
     async def connect(self, client: Client) -> Status | None:
-        """Everybody may speak."""
-        return None
+        """Whom the checks let in."""
+        decision: Decision = await self._checks.connect(client)
+        return decision.status
 
     async def mail(self, client: Client, envelope: Envelope, size: int) -> Status:
-        """Any reverse-path is heard; the engine has judged its syntax and the size."""
-        return Status(250, "2.1.0", "sender ok")
+        """What the checks say; the engine has judged syntax and size."""
+        client.visit.spf = client.visit.spf_domain = ""  # of the transaction before
+        decision: Decision = await self._checks.mail(client, envelope, size)
+        return decision.status or Status(250, "2.1.0", "sender ok")
 
     async def rcpt(self, client: Client, envelope: Envelope, recipient: Recipient) -> Status:
         """Our accounts only: never relay, and say at once who is unknown."""
         if not await self._hosts(recipient.address.domain) and not self._postmaster(recipient.address):
             return Status(550, "5.7.1", f"relaying denied: {recipient.address.domain} is not served here")
-        if await self._find_account(recipient.address) is None:
+        known = await self._find_account(recipient.address) is not None
+        decision: Decision = await self._checks.rcpt(client, envelope, recipient, known)
+        if decision.status is not None:
+            return decision.status
+        if not known:
             return Status(550, "5.1.1", f"no mailbox {recipient.address} here")
         return Status(250, "2.1.5", "recipient ok")
 
@@ -63,11 +73,17 @@ class Reception:
         return address.key == f"postmaster@{self._hostname}"
 
     async def message(self, client: Client, envelope: Envelope, content: bytes) -> Status:
-        """250 when the queue has it durably."""
+        """250 when the checks have passed it and the queue has it durably."""
+        decision: Decision = await self._checks.body(client, envelope, content)
+        if decision.status is not None:
+            return decision.status
+        if decision.content is not None:
+            content = decision.content
         now = self._clock()
         queue_id = ordered_id(now, self._random)
         traced = received(client, envelope, self._hostname, queue_id, now) + content
         await self._queue.accept(Submission(envelope, traced, id=queue_id))
+        client.visit.queue_id = queue_id
         return Status(250, "2.0.0", f"queued as {queue_id}")
 
     async def authenticate(self, client: Client, identity: str, password: str) -> Account | None:

@@ -23,8 +23,9 @@ def received(client: Client, envelope: Envelope, hostname: str, queue_id: str, n
     """The whole field with its CRLF; ``now`` in ms. One recipient is named, several are not: they may be blind."""
     address = f"[IPv6:{client.address}]" if ":" in client.address else f"[{client.address}]"
     helo = _SAFE.sub("_", client.helo)[:255] or "unknown"
+    name = f"{_SAFE.sub('_', client.visit.reverse_name)[:255]} " if client.visit.reverse_name else ""
     lines = [
-        f"Received: from {helo} ({address})",
+        f"Received: from {helo} ({name}{address})",
         f"\tby {hostname} with {protocol(client, envelope.smtputf8)} id {queue_id}",
     ]
     if client.tls:

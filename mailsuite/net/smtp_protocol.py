@@ -21,8 +21,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailsuite.interfaces.reception import Client, IReception
+from mailsuite.interfaces.trace import ITrace
 from mailsuite.model.errors import MailError
 from mailsuite.model.status import Status
+from mailsuite.net.smtp_trace import SessionTrace
 from mailsuite.net.tls import in_words
 from mailsuite.smtp.events import Credentials, Event, Mail, Message, Rcpt, StartTls
 from mailsuite.smtp.limits import Limits
@@ -54,6 +56,8 @@ class ServerConfig:
     connections: int = 1000
     connections_per_network: int = 50
     """From one /24 or /64; loopback is not counted."""
+    service: str = "smtp"
+    """What traces call it."""
 
 
 class Listener(Protocol):
@@ -62,7 +66,9 @@ class Listener(Protocol):
     config: ServerConfig
     reception: IReception
     tls: IOpenSSLServerConnectionCreator | None
+    trace: ITrace | None
     now: Callable[[], float]
+    clock: Callable[[], int]
     failure_id: Callable[[], str]
 
     def joined(self, protocol: SmtpProtocol) -> None:
@@ -84,6 +90,9 @@ class SmtpProtocol(TwistedProtocol):
 
     def __init__(self, factory: Listener, client: Client) -> None:
         config = factory.config
+        self._trace = SessionTrace(
+            factory.trace, config.service, factory.clock, client.visit, lambda: self.session.client
+        )
         self.session = ServerSession(
             client,
             config.hostname,
@@ -91,6 +100,7 @@ class SmtpProtocol(TwistedProtocol):
             starttls=factory.tls is not None,
             auth=config.auth,
             normalise=config.normalise_newlines,
+            refused=self._trace.refused,
         )
         self._factory = factory
         self._config = config
@@ -119,6 +129,7 @@ class SmtpProtocol(TwistedProtocol):
         self._handshaking = False
         tls = in_words(self.transport)
         self.log.info("smtp {client}: {tls}", client=self.session.client.address, tls=tls)
+        self._trace.note("tls", tls, telling=False)
         self.session.secured(tls)
         if self._config.implicit_tls:
             self._start(self._greet())
@@ -145,7 +156,7 @@ class SmtpProtocol(TwistedProtocol):
             why="" if reason.check(ConnectionDone, ConnectionAborted) else f"({reason.getErrorMessage()})",
         )
         if not self._working:
-            self._factory.left(self)
+            self._left()
 
     def pauseProducing(self) -> None:
         """The client does not read its replies: no more of its commands are worked on or read."""
@@ -215,10 +226,15 @@ class SmtpProtocol(TwistedProtocol):
             self._touch()
             self._flow()
         else:
-            self._factory.left(self)
+            self._left()
+
+    def _left(self) -> None:
+        self._trace.close()
+        self._factory.left(self)
 
     async def _greet(self) -> None:
         client = self.session.client
+        began = client.visit.elapsed()
         status = self._factory.full(client)
         if status is None:
             try:
@@ -233,6 +249,7 @@ class SmtpProtocol(TwistedProtocol):
             port=client.port,
             refusal=f"and refused: {status}" if status else "",
         )
+        self._trace.greeted(status, client.visit.elapsed() - began)
         self.session.greet(status)
         await self._serve(self.session.next_event())
 
@@ -250,6 +267,7 @@ class SmtpProtocol(TwistedProtocol):
 
     async def _answer(self, event: Mail | Rcpt | Message | Credentials) -> None:
         reception, client = self._factory.reception, self.session.client
+        began = client.visit.elapsed()
         try:
             match event:
                 case Mail():
@@ -266,12 +284,15 @@ class SmtpProtocol(TwistedProtocol):
                         identity=event.identity,
                         outcome="refused" if account is None else "accepted",
                     )
+                    self._trace.logged_in(account, client.visit.elapsed() - began)
                     self.session.answer_login(account)
                     return
         except MailError as error:
             status = error.status
         except Exception:
             status = self._our_fault(type(event).__name__.upper())
+        if not isinstance(event, Credentials):
+            self._trace.answered(event, status, client.visit.elapsed() - began)
         self.session.answer(status)
 
     def _our_fault(self, command: str) -> Status:

@@ -13,9 +13,11 @@ from twisted.internet.interfaces import IAddress, IOpenSSLServerConnectionCreato
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import LoopingCall
 
-from mailsuite.interfaces.reception import Client, IReception
+from mailsuite.interfaces.reception import Client, IReception, Visit
+from mailsuite.interfaces.trace import ITrace
 from mailsuite.model.status import Status
 from mailsuite.net.smtp_protocol import ServerConfig, SmtpProtocol
+from mailsuite.runtime.clock import Clock, now
 
 __all__ = ["ServerConfig", "SmtpFactory", "client_address", "client_network"]
 
@@ -47,6 +49,7 @@ class SmtpFactory(ServerFactory):
     """Serves SMTP for one role.
 
     ``reactor`` tells the time; ``tls`` is what STARTTLS needs (None: not offered, and none with implicit TLS).
+    ``trace`` gets a trace of each transaction, ``clock`` (ms since 1970) dates it.
     """
 
     noisy = False
@@ -58,11 +61,15 @@ class SmtpFactory(ServerFactory):
         config: ServerConfig,
         tls: IOpenSSLServerConnectionCreator | None = None,
         failure_id: Callable[[], str] = lambda: secrets.token_hex(4),
+        trace: ITrace | None = None,
+        clock: Clock = now,
     ) -> None:
         self.reception = reception
         self.config = config
         self.tls = tls
         self.failure_id = failure_id
+        self.trace = trace
+        self.clock = clock
         self.now: Callable[[], float] = reactor.seconds
         self._protocols: set[SmtpProtocol] = set()
         self._networks: Counter[str] = Counter()
@@ -79,7 +86,7 @@ class SmtpFactory(ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> SmtpProtocol:
         """A protocol for a client."""
-        return SmtpProtocol(self, Client(client_address(addr), getattr(addr, "port", 0)))
+        return SmtpProtocol(self, Client(client_address(addr), getattr(addr, "port", 0), visit=Visit(self.now)))
 
     async def drain(self, seconds: float) -> None:
         """Send the clients away: idle ones now, others after their transaction; the rest is cut off in the end.

@@ -1,35 +1,121 @@
-"""TLS for mail: our certificate as a server, unverified encryption as a client (RFC 3207, RFC 7435, RFC 8996)."""
+"""TLS for mail: our certificates as a server, unverified encryption as a client.
+
+RFC 3207, RFC 6066 section 3 (SNI), RFC 7435, RFC 8996.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+Pair = tuple[Path, Path]
+"""PEM files: a certificate with its chain behind it, and its private key."""
 
-def server_tls(certificate: bytes, key: bytes) -> CertificateOptions:
-    """What a server needs for TLS 1.2 and above, from PEM: the certificate, then its chain; and its private key.
 
-    Raises ValueError when either cannot be read or they do not belong together.
+@dataclass(frozen=True, slots=True)
+class _Certificate:
+    chain: Path
+    key: Any
+    kind: str
+    """Of the key: OpenSSL holds one certificate for each kind in a context."""
+    names: frozenset[str]
+
+    @classmethod
+    def read(cls, pair: Pair) -> _Certificate:
+        leaf = x509.load_pem_x509_certificates(pair[0].read_bytes())[0]
+        key: Any = serialization.load_pem_private_key(pair[1].read_bytes(), None)
+        try:
+            alternatives = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            names = alternatives.get_values_for_type(x509.DNSName)
+        except x509.ExtensionNotFound:
+            names = []
+        return cls(pair[0], key, type(key).__name__, frozenset(name.lower() for name in names))
+
+
+class _Certificates:
+    """The contexts that some certificates give; one state of ServerTls. All files are read here and not again."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self._all = [_Certificate.read(pair) for pair in pairs]
+        self._contexts: dict[tuple[int, ...], SSL.Context] = {}
+        for number in range(len(self._all)):  # one that cannot be used must not be found out in a handshake
+            self._context((number,))
+        first = self._all[0].names
+        self.default = self._best([n for n, each in enumerate(self._all) if n == 0 or each.names & first])
+        # RFC 6125 section 6.4: a wildcard stands for the whole first label.
+        self._names = {
+            name: self._best([n for n, each in enumerate(self._all) if each.names & {name, _wildcard(name)}])
+            for name in frozenset[str]().union(*(each.names for each in self._all))
+        }
+
+    def of(self, name: str) -> SSL.Context:
+        """The context for a server name; that of the first certificate when none bears the name."""
+        return self._names.get(name) or self._names.get(_wildcard(name)) or self.default
+
+    def _best(self, fitting: Sequence[int]) -> SSL.Context:
+        """A context with the first certificate for each kind of key."""
+        return self._context(tuple(sorted({self._all[n].kind: n for n in reversed(fitting)}.values())))
+
+    def _context(self, choice: tuple[int, ...]) -> SSL.Context:
+        if choice not in self._contexts:
+            context: SSL.Context = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2).getContext()
+            for number in choice:
+                certificate = self._all[number]
+                # The file, because a chain that is added by itself would belong to all certificates of the context.
+                context.use_certificate_chain_file(str(certificate.chain))
+                context.use_privatekey(certificate.key)
+                context.check_privatekey()
+            self._contexts[choice] = context
+        return self._contexts[choice]
+
+
+def _wildcard(name: str) -> str:
+    return f"*.{name.partition('.')[2]}"
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ServerTls:
+    """TLS 1.2 and above for servers, with several certificates.
+
+    A client that names a server (SNI) is shown a certificate for that name, other clients the first one; where two
+    kinds of key (ECDSA, RSA) bear a name, the client's abilities choose. ``reload`` changes what later handshakes show.
     """
-    try:
-        # Twisted's types name pyOpenSSL's own classes, which pyOpenSSL has deprecated for these.
-        chain: list[Any] = x509.load_pem_x509_certificates(certificate)
-        private: Any = serialization.load_pem_private_key(key, None)
-        options = CertificateOptions(
-            privateKey=private, certificate=chain[0], extraCertChain=chain[1:], raiseMinimumTo=TLSVersion.TLSv1_2
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        """Raises ValueError when a file cannot be read or a certificate and its key do not belong together."""
+        self.reload(pairs)
+
+    def reload(self, pairs: Sequence[Pair]) -> None:
+        """Read the files again, or others. Raises ValueError: then all stays as it was. Open sessions go on."""
+        try:
+            certificates = _Certificates(pairs)
+        except (SSL.Error, OSError, ValueError, TypeError) as error:
+            raise ValueError(f"a certificate or its key cannot be used: {error}") from error
+        certificates.default.set_tlsext_servername_callback(
+            lambda connection: _choose(certificates, connection),
         )
-        options.getContext()
-    except (SSL.Error, ValueError, TypeError) as error:
-        raise ValueError(f"the certificate or its key cannot be used: {error}") from error
-    return options
+        self._certificates = certificates
+
+    def serverConnectionForTLS(self, tls_protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """The connection that is to shake hands."""
+        return SSL.Connection(self._certificates.default, None)
+
+
+def _choose(certificates: _Certificates, connection: SSL.Connection) -> None:
+    name = connection.get_servername()
+    if name:
+        connection.set_context(certificates.of(name.decode("ascii", "replace").lower().rstrip(".")))
 
 
 @implementer(IOpenSSLClientConnectionCreator)

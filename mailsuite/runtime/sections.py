@@ -18,12 +18,15 @@ from mailsuite.runtime.network_values import Listen, Network, ServerAddress, ip,
 Count = Annotated[int, read.whole(1)]
 Time = Annotated[int, read.duration]
 Listens = Annotated[tuple[Listen, ...], read.many(listen)]
+Networks = Annotated[tuple[Network, ...], read.many(network)]
 Name = Annotated[str, read.text]
 
 _SECOND = 1000
 _MINUTE = 60 * _SECOND
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
+
+_LOOPBACK = (network("127.0.0.0/8"), network("::1/128"))
 
 
 class Server(Struct, frozen=True, kw_only=True):
@@ -57,27 +60,55 @@ class Log(Struct, frozen=True, kw_only=True):
 
 
 class Mx(Struct, frozen=True, kw_only=True):
-    """Port 25. ``max_sessions`` counts the connections at one time."""
+    """Port 25.
+
+    ``max_sessions`` counts the connections at one time, ``max_sessions_per_network`` those from one /24 or /64, and so
+    do the rates a minute and ``unknown_recipients`` (in ten minutes). ``exempt`` networks are not judged at all,
+    ``proxy_from`` are the balancers that say who the client is.
+    """
 
     listen: Listens = (Listen(inherited="smtp"),)
     max_size: Annotated[int, read.size(64 * 2**10, "RFC 5321 section 4.5.3.1.7")] = 35_000_000
     max_recipients: Annotated[int, read.whole(100, " (RFC 5321 section 4.5.3.1.8)")] = 1000
     max_sessions: Count = 1000
+    max_sessions_per_network: Count = 50
+    connections_per_minute: Count = 120
+    messages_per_minute: Count = 600
+    unknown_recipients: Count = 20
+    require_ptr: Annotated[bool, read.yes_no] = False
+    exempt: Networks = _LOOPBACK
+    proxy_from: Networks = ()
     bare_newline: Annotated[str, read.one_of("reject", "normalise")] = "reject"
 
 
 class Msa(Struct, frozen=True, kw_only=True):
-    """Submission: ``listen`` with STARTTLS (587), ``listen_tls`` with TLS from the first octet (465)."""
+    """Submission: ``listen`` with STARTTLS (587), ``listen_tls`` with TLS from the first octet (465).
+
+    The rates are an account's, by mail programs and webmail together.
+    """
 
     listen: Listens = (Listen(inherited="submission"),)
     listen_tls: Listens = (Listen(inherited="submissions"),)
+    messages_per_hour: Count = 300
+    messages_per_day: Count = 1500
+    recipients_per_hour: Count = 1000
+    recipients_per_day: Count = 5000
+    proxy_from: Networks = ()
 
 
 class Tls(Struct, frozen=True, kw_only=True):
-    """PEM files of the chain and its key: both or none."""
+    """PEM files of the chain and its key: both or none. ``more`` are pairs for other kinds of key or other names."""
 
     certificate: Annotated[Path | None, read.readable_file] = None
     key: Annotated[Path | None, read.readable_file] = None
+    more: Annotated[tuple[tuple[Path, Path], ...], read.many(read.file_pair)] = ()
+
+    @property
+    def pairs(self) -> tuple[tuple[Path, Path], ...]:
+        """All pairs, the main one first; none when there is no main one."""
+        if self.certificate is None or self.key is None:
+            return ()
+        return ((self.certificate, self.key), *self.more)
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -110,10 +141,7 @@ class Dns(Struct, frozen=True, kw_only=True):
     addresses: Annotated[tuple[str, ...], read.many(ip)] = ()
     nameservers: Annotated[tuple[str, ...], read.many(read.host_name)] = ()
     upstreams: Annotated[tuple[ServerAddress, ...], read.many(name_server)] = ()
-    clients: Annotated[tuple[Network, ...], read.many(network)] = (
-        network("127.0.0.0/8"),
-        network("::1/128"),
-    )
+    clients: Networks = _LOOPBACK
     resolver: Annotated[ServerAddress | None, name_server] = None
     ttl: Time = _HOUR
 

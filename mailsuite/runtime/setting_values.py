@@ -45,6 +45,13 @@ def whole(minimum: int, because: str = "") -> Reader[int]:
     return read
 
 
+def yes_no(value: object) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
 def one_of(*choices: str) -> Reader[str]:
     """Reads one of a few words."""
 
@@ -144,6 +151,13 @@ def readable_file(value: object) -> Path:
     if not path.is_file() or not os.access(path, os.R_OK):
         raise ValueError(f"{path} is not a file that can be read")
     return path
+
+
+def file_pair(value: object) -> tuple[Path, Path]:
+    """Two files that this process can read: a certificate chain and its key."""
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError('must be a certificate and its key: ["/path/cert.pem", "/path/key.pem"]')
+    return readable_file(value[0]), readable_file(value[1])
 
 
 def web_origin(value: object) -> str:

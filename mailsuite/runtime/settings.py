@@ -162,6 +162,8 @@ class _Reading:
         for key, other in (("certificate", "key"), ("key", "certificate")):
             if key in tls and other not in tls:
                 self._wrong(("tls", key), f"needs tls.{other} beside it")
+        if tls.get("more") and "certificate" not in tls:
+            self._wrong(("tls", "more"), "needs tls.certificate and tls.key, which are shown to all others")
         web = {"session_idle": sections.Web().session_idle, "session_max": sections.Web().session_max, **values["web"]}
         if web["session_idle"] > web["session_max"]:
             self._wrong(("web", "session_idle"), "must not be longer than web.session_max")

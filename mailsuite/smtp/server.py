@@ -55,12 +55,17 @@ class ServerSession:
         starttls: bool = False,
         auth: bool = False,
         normalise: bool = False,
+        refused: Callable[[Status], None] = lambda _: None,
     ) -> None:
-        """``starttls``: a certificate exists. ``auth``: offer AUTH once TLS is on. ``normalise``: see ContentSink."""
+        """``starttls``: a certificate exists. ``auth``: offer AUTH once TLS is on. ``normalise``: see ContentSink.
+
+        ``refused`` is told what the session itself says no to, without asking its role.
+        """
         self.client = client
         self.closing = False
         self.accepted = 0
         self.commands = 0
+        self._refused = refused
         self._hostname = hostname
         self._limits = limits
         self._starttls = starttls
@@ -125,9 +130,11 @@ class ServerSession:
                 else:
                     return None
             except Refusal as refusal:
+                self._refused(refusal.status)
                 self._refuse(refusal.status)
                 continue
             except MailError as error:
+                self._refused(error.status)
                 self._reply(error.status)
                 continue
             if event is not None:
@@ -192,6 +199,8 @@ class ServerSession:
     def _bye(self, status: Status) -> None:
         if self.closing:
             return
+        if not status.positive:
+            self._refused(status)
         self._reply(status)
         self._mode = _Mode.CLOSED
         self.closing = True

@@ -137,7 +137,18 @@ _FIRST = (
     "INSERT INTO probe VALUES (1, 0)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_TRACES = (
+    # What happened in SMTP sessions, for a week. `queue_id` is '' for what was not accepted.
+    """
+    CREATE TABLE trace (
+        number INTEGER PRIMARY KEY, began INTEGER NOT NULL, queue_id TEXT NOT NULL, content TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX trace_began ON trace (began)",
+    "CREATE INDEX trace_queue ON trace (queue_id) WHERE queue_id <> ''",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES)
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 
 

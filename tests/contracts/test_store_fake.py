@@ -1,4 +1,4 @@
-"""The contracts of a store's five seams on the fake."""
+"""The contracts of a store's six seams on the fake."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
 from mailsuite.testing.contracts.stores import Stores
 from mailsuite.testing.contracts.threads import ThreadingContract
+from mailsuite.testing.contracts.trace import TraceStoreContract
 from mailsuite.testing.contracts.zones import ZoneSourceContract
 from mailsuite.testing.fake_store import FakeStore
 
@@ -27,7 +28,7 @@ class _Fake:
         async def spoil(job_id: str) -> None:
             store.jobs.spoiled.add(job_id)
 
-        return Stores(store.blobs, store.jobs, store.messages, store.directory, store.zones, spoil)
+        return Stores(store.blobs, store.jobs, store.messages, store.directory, store.zones, store.traces, spoil)
 
 
 class FakeBlobStoreTests(_Fake, BlobStoreContract, TestCase):
@@ -62,6 +63,10 @@ class FakeZoneSourceTests(_Fake, ZoneSourceContract, TestCase):
     """IZoneSource in memory."""
 
 
+class FakeTraceStoreTests(_Fake, TraceStoreContract, TestCase):
+    """ITraceStore in memory."""
+
+
 class FakeFaultTests(TestCase):
     """The fault that tests switch on."""
 
@@ -80,6 +85,7 @@ class FakeFaultTests(TestCase):
                 store.messages.file(filing("k")),
                 store.directory.domains(),
                 store.zones.generation(),
+                store.traces.recent(1),
             ):
                 try:
                     await call
@@ -88,6 +94,6 @@ class FakeFaultTests(TestCase):
                     failed += 1
             return failed
 
-        self.assertEqual(7, await fails())
+        self.assertEqual(8, await fails())
         store.fault = ""
         self.assertEqual(0, await fails())

@@ -1,4 +1,4 @@
-"""The contracts of a store's five seams on SQLite."""
+"""The contracts of a store's six seams on SQLite."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mailsuite.sqlite.directory import AccountDirectory
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.trace import TraceStore
 from mailsuite.sqlite.zones import ZoneSource
 from mailsuite.testing.contracts.blobs import BlobStoreContract
 from mailsuite.testing.contracts.claims import ClaimContract
@@ -22,6 +23,7 @@ from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
 from mailsuite.testing.contracts.stores import StoreContract, Stores
 from mailsuite.testing.contracts.threads import ThreadingContract
+from mailsuite.testing.contracts.trace import TraceStoreContract
 from mailsuite.testing.contracts.zones import ZoneSourceContract
 from mailsuite.testing.temporary import temporary_directory
 
@@ -45,6 +47,7 @@ class _Sqlite(StoreContract):
             MessageStore(store, os.urandom),
             AccountDirectory(store),
             ZoneSource(store),
+            TraceStore(store),
             spoil,
         )
 
@@ -79,3 +82,7 @@ class SqliteAccountDirectoryTests(_Sqlite, AccountDirectoryContract, TestCase):
 
 class SqliteZoneSourceTests(_Sqlite, ZoneSourceContract, TestCase):
     """IZoneSource in SQLite."""
+
+
+class SqliteTraceStoreTests(_Sqlite, TraceStoreContract, TestCase):
+    """ITraceStore in SQLite."""

@@ -12,14 +12,21 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailsuite.model.account import Account
 from mailsuite.model.job import Lane, QueuedMessage
+from mailsuite.msa.allowance import Allowance, Rates
 from mailsuite.queue.accept import Queue
 from mailsuite.testing.builders import DAY, domain
+from mailsuite.testing.fake_counter import FakeCounter
 from mailsuite.testing.fake_schedule import FakeSchedule
 from mailsuite.testing.fake_store import FakeStore
 
 T = TypeVar("T")
 NOW = 1_795_608_000_000
 """2026-11-25 12:00:00 UTC, by ``date -ud @1795608000``."""
+
+
+def generous() -> Allowance:
+    """Nobody comes to its end."""
+    return Allowance(FakeCounter(lambda: NOW), Rates(10**6, 10**6, 10**6, 10**6))
 
 
 def queue_over(

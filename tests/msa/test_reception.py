@@ -17,7 +17,7 @@ from mailsuite.model.status import Status
 from mailsuite.msa.reception import INLINE, SubmissionReception
 from mailsuite.testing.builders import envelope, recipients
 from mailsuite.testing.fake_counter import FakeCounter
-from tests.msa.case import QueueCase
+from tests.msa.case import QueueCase, generous
 
 CONTENT = b"From: ann@alpha.example\r\nTo: bob@beta.example\r\nBcc: carl@beta.example\r\n\r\nhi\r\n"
 
@@ -29,7 +29,7 @@ class SubmissionReceptionTests(QueueCase):
         super().setUp()
         checker = CredentialChecker(self.store.directory, FakeCounter(self.clock), self.in_thread, Passwords())
         self.reception = SubmissionReception(
-            checker, self.queue, self.in_thread, self.clock, self.random, "mx.alpha.example"
+            checker, self.queue, generous(), self.in_thread, self.clock, self.random, "mx.alpha.example"
         )
         self.stranger = Client("192.0.2.7", 50000, "pc", True, "TLSv1.3")
         self.client = replace(self.stranger, account=self.ann)

@@ -20,13 +20,13 @@ from mailsuite.login.checker import CredentialChecker
 from mailsuite.login.passwords import Passwords
 from mailsuite.msa.reception import SubmissionReception
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
-from mailsuite.net.tls import server_tls
 from mailsuite.runtime.threads import Threads
 from mailsuite.testing.builders import NOW, domain
 from mailsuite.testing.fake_counter import FakeCounter
 from mailsuite.testing.fake_schedule import FakeSchedule
 from mailsuite.testing.fake_store import FakeStore
-from tests.msa.case import queue_over
+from tests.msa.case import generous, queue_over
+from tests.net.smtp_support import server_tls
 
 PASSWORD = "correct horse battery"
 
@@ -77,7 +77,9 @@ class SwaksTests(TestCase):
             password=PASSWORD,
         )
         checker = CredentialChecker(self.store.directory, FakeCounter(lambda: NOW), self.threads.run, passwords)
-        reception = SubmissionReception(checker, queue, self.threads.run, lambda: NOW, random, "mx.alpha.example")
+        reception = SubmissionReception(
+            checker, queue, generous(), self.threads.run, lambda: NOW, random, "mx.alpha.example"
+        )
         factory = SmtpFactory(
             reactor, reception, ServerConfig("mx.alpha.example", auth=True), server_tls(*certificate())
         )

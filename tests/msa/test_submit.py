@@ -16,7 +16,7 @@ from mailsuite.model.folder import INBOX
 from mailsuite.model.job import Priority, QueuedMessage
 from mailsuite.model.message import Filing
 from mailsuite.msa.submit import Draft, FieldError, Submitter
-from tests.msa.case import NOW, QueueCase
+from tests.msa.case import NOW, QueueCase, generous
 
 QUESTION = (
     b"From: Bob Beta <bob@beta.example>\r\n"
@@ -36,7 +36,7 @@ class SubmitterCase(QueueCase):
     def setUp(self) -> None:
         super().setUp()
         self.submitter = Submitter(
-            self.queue, self.store.messages, self.clock, self.random, "mx.alpha.example", max_recipients=5
+            self.queue, generous(), self.store.messages, self.clock, self.random, "mx.alpha.example", max_recipients=5
         )
 
     def send(self, draft: Draft, key: str | None = None) -> QueuedMessage:

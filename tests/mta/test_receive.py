@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import re
 from collections.abc import Awaitable
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
@@ -12,13 +13,16 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from mailsuite.interfaces.checks import PASS, Decision, IMessageCheck
 from mailsuite.interfaces.queue import ISubmissionQueue, Submission
-from mailsuite.interfaces.reception import Client
+from mailsuite.interfaces.reception import Client, Visit
 from mailsuite.model.account import Account
 from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.job import QueuedMessage
+from mailsuite.model.status import Status
+from mailsuite.mta.checks import BaseCheck
 from mailsuite.mta.receive import Reception
 from mailsuite.mta.trace import protocol, received
 from mailsuite.testing import builders
@@ -44,14 +48,43 @@ class Door:
         return builders.queued_message(submission.id, submission.content)
 
 
+@implementer(IMessageCheck)
+class Judge(BaseCheck):
+    """A check that says what it is told to."""
+
+    def __init__(self) -> None:
+        self.says: dict[str, Decision] = {}
+        self.known: list[bool] = []
+
+    async def connect(self, client: Client) -> Decision:
+        return self.says.get("connect", PASS)
+
+    async def mail(self, client: Client, envelope: Envelope, size: int) -> Decision:
+        return self.says.get("mail", PASS)
+
+    async def rcpt(self, client: Client, envelope: Envelope, recipient: Recipient, known: bool) -> Decision:
+        self.known.append(known)
+        return self.says.get("rcpt", PASS)
+
+    async def body(self, client: Client, envelope: Envelope, content: bytes) -> Decision:
+        return self.says.get("body", PASS)
+
+
 class ReceptionTests(SynchronousTestCase):
     """RFC 5321 sections 3.3, 4.4, 7.9."""
 
     def setUp(self) -> None:
         """ann@alpha.example is ours."""
         self.door = Door()
+        self.check = Judge()
         self.reception = Reception(
-            self.door, self.hosts, self.find, "mail.alpha.example", lambda: builders.NOW, lambda n: b"\x01" * n
+            self.door,
+            self.hosts,
+            self.find,
+            "mail.alpha.example",
+            lambda: builders.NOW,
+            lambda n: b"\x01" * n,
+            self.check,
         )
 
     async def hosts(self, domain: str) -> bool:
@@ -82,6 +115,39 @@ class ReceptionTests(SynchronousTestCase):
         self.assertEqual(self.rcpt("u%other.example@alpha.example"), (550, "5.1.1"))
         self.assertEqual(self.rcpt('"u@other.example"@alpha.example'), (550, "5.1.1"))
         self.assertEqual(self.rcpt("u@[198.51.100.2]"), (550, "5.7.1"))
+
+    def test_a_check_decides_at_each_step(self) -> None:
+        """Its status is the reply, and nothing is queued; relaying is denied without asking it."""
+        status = Status(451, "4.7.1", "later")
+        self.check.says = dict.fromkeys(("connect", "mail", "rcpt", "body"), Decision(status))
+        envelope = builders.envelope("bob@remote.example", "ann@alpha.example")
+        self.assertEqual(self.now(self.reception.connect(CLIENT)), status)
+        self.assertEqual(self.now(self.reception.mail(CLIENT, envelope, 0)), status)
+        self.assertEqual(self.rcpt("ann@alpha.example"), (451, "4.7.1"))
+        self.assertEqual(self.rcpt("nobody@alpha.example"), (451, "4.7.1"))
+        self.assertEqual(self.rcpt("u@other.example"), (550, "5.7.1"))
+        self.assertEqual(self.check.known, [True, False])
+        self.assertEqual(self.now(self.reception.message(CLIENT, envelope, CONTENT)), status)
+        self.assertEqual(self.door.taken, [])
+
+    def test_spf_is_of_one_transaction(self) -> None:
+        """The result of the last transaction is forgotten at MAIL."""
+        client = replace(CLIENT, visit=Visit())
+        client.visit.spf, client.visit.spf_domain = "pass", "old.example"
+        self.now(self.reception.mail(client, builders.envelope(), 0))
+        self.assertEqual((client.visit.spf, client.visit.spf_domain), ("", ""))
+
+    def test_a_check_changes_the_content(self) -> None:
+        """What it gives is queued, below our Received field; the visit bears the queue id."""
+        changed = b"Authentication-Results: mail.alpha.example; none\r\n" + CONTENT
+        self.check.says = {"body": Decision(content=changed)}
+        client = replace(CLIENT, visit=Visit())
+        client.visit.reverse_name = "out.remote.example"
+        self.now(self.reception.message(client, builders.envelope("b@remote.example", "ann@alpha.example"), CONTENT))
+        (taken,) = self.door.taken
+        self.assertTrue(taken.content.endswith(b"\r\n" + changed))
+        self.assertIn(b"from mx.remote.example (out.remote.example [203.0.113.9])\r\n", taken.content)
+        self.assertEqual(client.visit.queue_id, taken.id)
 
     def test_postmaster_of_the_host(self) -> None:
         """Bare <postmaster> is this host's (the engine adds the host name); nobody else at the host name is."""

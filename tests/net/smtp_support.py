@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import tempfile
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -22,6 +24,7 @@ from mailsuite.interfaces.reception import Client, IReception
 from mailsuite.model.account import Account
 from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.status import Status
+from mailsuite.net.tls import ServerTls
 
 DEADLINE = 20.0
 ANN = Account("a1", "ann@alpha.example", "Ann", "", 0)
@@ -153,17 +156,29 @@ class Gate:
             deferred.callback(None)
 
 
-def self_signed(name: str = "mx.alpha.example", expired: bool = False) -> tuple[bytes, bytes]:
+def server_tls(*pems: bytes) -> ServerTls:
+    """What a server needs: certificate (and chain) and key, one pair after the other, in PEM."""
+    with tempfile.TemporaryDirectory() as directory:
+        files = []
+        for number, pem in enumerate(pems):
+            files.append(Path(directory) / f"{number}.pem")
+            files[-1].write_bytes(pem)
+        return ServerTls(list(zip(files[::2], files[1::2], strict=True)))
+
+
+def self_signed(name: str = "mx.alpha.example", expired: bool = False, rsa_key: bool = False) -> tuple[bytes, bytes]:
     """A certificate and its key in PEM."""
-    *certificates, key = chain([name], expired)
+    *certificates, key = chain([name], expired, rsa_key)
     return certificates[0], key
 
 
-def chain(names: list[str], expired: bool = False) -> list[bytes]:
+def chain(names: list[str], expired: bool = False, rsa_key: bool = False) -> list[bytes]:
     """Certificates in PEM, each signed by the next, the last by itself; and the key of the first."""
     now = datetime.datetime.now(datetime.UTC)
     end = now - datetime.timedelta(days=1) if expired else now + datetime.timedelta(days=1)
-    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in names]
+    keys = [
+        rsa.generate_private_key(65537, 2048) if rsa_key else ec.generate_private_key(ec.SECP256R1()) for _ in names
+    ]
     subjects = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in names]
     pems = []
     for n, name in enumerate(names):

@@ -21,10 +21,9 @@ from mailsuite.model.errors import DestinationDown
 from mailsuite.model.job import Outcome
 from mailsuite.net.smtp_client import TransferClient
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
-from mailsuite.net.tls import server_tls
 from mailsuite.smtp.client import Timeouts
 from mailsuite.testing.smtp_peers import DROP, EXTENSIONS, HANG, ScriptedServer
-from tests.net.smtp_support import Gate, Role, pause, self_signed, until
+from tests.net.smtp_support import Gate, Role, pause, self_signed, server_tls, until
 
 BOB = Recipient(Address("bob", "beta.example"))
 CAT = Recipient(Address("cat", "beta.example"))

@@ -31,8 +31,7 @@ from mailsuite.model.job import Outcome
 from mailsuite.model.status import Status
 from mailsuite.net.smtp_client import TransferClient
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
-from mailsuite.net.tls import server_tls
-from tests.net.smtp_support import ANN, Role, pause, self_signed, until
+from tests.net.smtp_support import ANN, Role, pause, self_signed, server_tls, until
 
 pytestmark = pytest.mark.peers
 

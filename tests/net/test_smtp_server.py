@@ -24,9 +24,10 @@ from zope.interface import implementer
 from mailsuite.model.errors import Deferral, Refusal
 from mailsuite.model.status import Status
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory, client_address, client_network
-from mailsuite.net.tls import server_tls
+from mailsuite.net.tls import ServerTls
 from mailsuite.smtp.limits import Limits
-from tests.net.smtp_support import ANN, Gate, Role, Talk, chain, pause, self_signed, until
+from mailsuite.testing.temporary import temporary_directory
+from tests.net.smtp_support import ANN, Gate, Role, Talk, chain, pause, self_signed, server_tls, until
 
 HOST = "mx.alpha.example"
 START = b"EHLO client.example\r\nMAIL FROM:<ann@alpha.example>\r\nRCPT TO:<bob@beta.example>\r\n"
@@ -371,6 +372,66 @@ class TlsTests(ServerCase):
         _, other = self_signed()
         for bad in ((b"", key), (certificate, b""), (certificate, other), (certificate.replace(b"M", b"N"), key)):
             self.assertRaises(ValueError, server_tls, *bad)
+
+    async def test_names_and_kinds_of_key(self) -> None:
+        """SNI chooses the certificate by name; of two kinds of key the client's abilities choose; else the first."""
+        pems = [*self_signed(HOST), *self_signed(HOST, rsa_key=True), *self_signed("*.beta.example")]
+        port = await self.serve(tls=server_tls(*pems))
+        ecdsa, rsa, beta = (ssl.PEM_cert_to_DER_cert(pem.decode()) for pem in pems[::2])
+
+        def shown(name: str, ciphers: str = "DEFAULT") -> bytes | None:
+            context = self.context()
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(ciphers)
+            with smtplib.SMTP("127.0.0.1", port) as smtp:
+                smtp._host = name  # type: ignore[attr-defined]
+                smtp.starttls(context=context)
+                assert isinstance(smtp.sock, ssl.SSLSocket)
+                return smtp.sock.getpeercert(binary_form=True)
+
+        for name, ciphers, certificate in (
+            (HOST, "ECDHE-ECDSA-AES256-GCM-SHA384", ecdsa),
+            (HOST.upper(), "ECDHE-RSA-AES256-GCM-SHA384", rsa),
+            ("mx.beta.example", "DEFAULT", beta),
+            ("deep.mx.beta.example", "ECDHE-ECDSA-AES256-GCM-SHA384", ecdsa),
+            ("elsewhere.example", "ECDHE-RSA-AES256-GCM-SHA384", rsa),
+            ("127.0.0.1", "ECDHE-RSA-AES256-GCM-SHA384", rsa),
+        ):
+            self.assertEqual(await deferToThread(shown, name, ciphers), certificate, name)
+
+    async def test_certificate_reload(self) -> None:
+        """After a reload handshakes show the new certificate, an old session lives on; a bad pair changes nothing."""
+        old, new = self_signed(), self_signed()
+        directory = temporary_directory(self)
+        pair = directory / "cert.pem", directory / "key.pem"
+
+        def install(pems: tuple[bytes, bytes]) -> None:
+            for path, pem in zip(pair, pems, strict=True):
+                path.write_bytes(pem)
+
+        install(old)
+        tls = ServerTls([pair])
+        port = await self.serve(tls=tls)
+
+        def connect() -> tuple[smtplib.SMTP, bytes | None]:
+            smtp = smtplib.SMTP("127.0.0.1", port)
+            smtp.starttls(context=self.context())
+            assert isinstance(smtp.sock, ssl.SSLSocket)
+            return smtp, smtp.sock.getpeercert(binary_form=True)
+
+        before, certificate = await deferToThread(connect)
+        self.addCleanup(before.close)
+        self.assertEqual(certificate, ssl.PEM_cert_to_DER_cert(old[0].decode()))
+        install((new[0], old[1]))
+        self.assertRaises(ValueError, tls.reload, [pair])
+        for pems in (old, new):
+            # While it waits for a reload the server does not look at the files.
+            install(new)
+            later, certificate = await deferToThread(connect)
+            later.close()
+            self.assertEqual(certificate, ssl.PEM_cert_to_DER_cert(pems[0].decode()))
+            tls.reload([pair])
+        self.assertEqual((await deferToThread(before.noop))[0], 250)
 
 
 class DrainTests(ServerCase):

@@ -208,6 +208,27 @@ class ProblemsTests(SettingsCase):
         settings = self.read(f'{HOST}[tls]\ncertificate = "{__file__}"\nkey = "{__file__}"\n')
         self.assertEqual(settings.tls.key, Path(__file__))
 
+    def test_more_certificates(self) -> None:
+        """Each is a pair of files that can be read; they need a main one, which comes first."""
+        pair = f'["{__file__}", "{__file__}"]'
+        main = f'certificate = "{__file__}"\nkey = "{__file__}"\n'
+        settings = self.read(f"{HOST}[tls]\n{main}more = [{pair}]\n")
+        self.assertEqual(settings.tls.pairs, ((Path(__file__), Path(__file__)),) * 2)
+        self.assertEqual(self.read(HOST).tls.pairs, ())
+        (found,) = self.problems(f"{HOST}[tls]\nmore = [{pair}]\n")
+        self.assertTrue(found.startswith("4: tls.more: needs tls.certificate and tls.key"), found)
+        (found,) = self.problems(f'{HOST}[tls]\n{main}more = [["{__file__}"]]\n')
+        self.assertIn("entry 1", found)
+        self.assertIn("must be a certificate and its key", found)
+
+    def test_yes_or_no(self) -> None:
+        """A switch is true or false and nothing like it."""
+        self.assertTrue(self.read(f"{HOST}[mx]\nrequire_ptr = true\n").mx.require_ptr)
+        for wrong in ('"yes"', "1"):
+            self.assertEqual(
+                self.problems(f"{HOST}[mx]\nrequire_ptr = {wrong}\n"), ["4: mx.require_ptr: must be true or false"]
+            )
+
     def test_one_place_to_listen_for_one_service(self) -> None:
         """Two services cannot have the same socket."""
         found = self.problems(HOST + '[mx]\nlisten = ["[::]:25"]\n[web]\nlisten = ["[0::0]:25"]\n')

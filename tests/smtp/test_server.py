@@ -485,11 +485,12 @@ class AuthTests(SynchronousTestCase):
             self.assertEqual(dialogue.events, [])
 
     def test_broken_exchanges(self) -> None:
-        """Bad base64 is 501 5.5.2, "*" 501 5.7.0, an over-long response 500; NOOP answers after each."""
+        """Bad base64 is 501 5.5.2, "*" 501 5.7.0; 12,288 octets are heard (RFC 4954 section 4), more are 500."""
         for response, code in {
             b"!!": "501 5.5.2",
             b"*": "501 5.7.0",
-            b"A" * 5000: "500 5.5.2",
+            b"QUJD" * 3071: "535 5.7.8",
+            b"QUJD" * 3073: "500 5.5.2",
             b"Zg\n": "501 5.5.2",
         }.items():
             dialogue = self.session()

@@ -36,6 +36,7 @@ from mailsuite.testing.fake_counter import FakeCounter
 from mailsuite.testing.fake_events import FakeEvents
 from mailsuite.web.app import WebApp
 from mailsuite.web.site import WebSite
+from tests.msa.case import generous
 from tests.web.client import Client
 
 WEBROOT = Path(__file__).parents[2] / "webroot"
@@ -143,7 +144,9 @@ class House:
             checker=CredentialChecker(self.directory, FakeCounter(lambda: self.now), self.threads.run, passwords),
             browser=Browser(self.messages, self.blobs, self.threads.run),
             changer=self.changer,
-            submitter=Submitter(self.queue, self.messages, lambda: self.now, os.urandom, "mx.alpha.example"),
+            submitter=Submitter(
+                self.queue, generous(), self.messages, lambda: self.now, os.urandom, "mx.alpha.example"
+            ),
             events=self.events,
             assets=WEBROOT,
             public_url=self._public_url or f"http://127.0.0.1:{self.port}",

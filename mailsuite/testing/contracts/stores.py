@@ -1,4 +1,4 @@
-"""StoreContract: what the contract suites of a store's five seams have in common."""
+"""StoreContract: what the contract suites of a store's six seams have in common."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mailsuite.interfaces.blobs import IBlobStore
 from mailsuite.interfaces.directory import IAccountDirectory
 from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.interfaces.messages import IMessageStore
+from mailsuite.interfaces.trace import ITraceStore
 from mailsuite.interfaces.zones import IZoneSource
 from mailsuite.runtime.clock import Clock
 from mailsuite.testing.builders import NOW
@@ -33,6 +34,7 @@ class Stores:
     messages: IMessageStore
     directory: IAccountDirectory
     zones: IZoneSource
+    traces: ITraceStore
     spoil: Callable[[str], Awaitable[None]]
 
 

@@ -1,0 +1,125 @@
+"""Port 25 for strangers, whom a balancer on loopback names; and the trace that they leave."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import subprocess
+
+import pytest
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.flows.demo import SMTP, Demo, until
+from tests.lab.postfix import free_port
+
+pytestmark = [pytest.mark.slow]
+
+ALICE = "alice@alpha.example"
+
+
+class Stranger(smtplib.SMTP):
+    """A client behind the PROXY protocol."""
+
+    def __init__(self, port: int, address: str) -> None:
+        self._header = f"PROXY TCP4 {address} 192.0.2.25 40000 25\r\n".encode()
+        super().__init__("127.0.0.1", port, local_hostname="out.remote.example", timeout=30)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        peer = socket.create_connection((host, port), timeout)
+        peer.sendall(self._header)
+        return peer
+
+
+class EdgeTests(SynchronousTestCase):
+    """One demonstration; beta.example has the addresses that its own zone says."""
+
+    demo: Demo
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        """Start it: 127.0.0.0/8 is a balancer, nobody is exempt, outside names have no server."""
+        cls.demo = Demo()
+        cls.demo.start()
+        cls.demo.stop()
+        cls.demo.set("mx", "proxy_from", '["127.0.0.0/8"]')
+        cls.demo.set("mx", "unknown_recipients", "3")
+        cls.demo.set("mx", "messages_per_minute", "8")
+        cls.demo.set("dns", "upstreams", f'["127.0.0.1:{free_port()}"]')
+        cls.demo.start()
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        """End it."""
+        cls.demo.remove()
+
+    def stranger(self, address: str) -> Stranger:
+        """Connected."""
+        session = Stranger(SMTP + self.demo.offset, address)
+        self.addCleanup(session.close)
+        session.ehlo_or_helo_if_needed()
+        return session
+
+    def test_trace_of_an_accepted_message(self) -> None:
+        """The message bears the client's address; its trace tells the steps, and mailctl shows it."""
+        session = self.stranger("203.0.113.1")
+        session.mail("")
+        session.rcpt(ALICE)
+        code, text = session.data(b"Subject: by a balancer\r\n\r\nx\r\n")
+        self.assertEqual(code, 250)
+        queue_id = text.decode().split()[-1]
+
+        def shown() -> str:
+            return self.demo.mailctl("trace", "-n", "100")
+
+        until(lambda: queue_id in shown(), "the trace of the message")
+        one = self.demo.mailctl("trace", queue_id)
+        self.assertRegex(
+            one.splitlines()[0], rf"^\S+ \S+ mx 203\.0\.113\.1 \(out\.remote\.example\) from <> to 1 {queue_id}$"
+        )
+        steps = re.findall(r"(?m)^ +\d+ .*?(\w+): ", one)
+        self.assertEqual(steps, ["connect", "iprev", "mail", "rcpt", "message"])
+
+    def test_names_of_ours(self) -> None:
+        """A hosted domain as reverse-path, and our own name as HELO, are refused."""
+        session = self.stranger("203.0.114.1")
+        self.assertEqual(session.mail("bob@beta.example")[0], 550)
+        session.ehlo("mail.alpha.example")
+        code, text = session.mail("")
+        self.assertEqual((code, text[:5]), (550, b"5.7.1"))
+
+    def test_dead_dns(self) -> None:
+        """While names cannot be looked up the sender is told to come again."""
+        code, text = self.stranger("203.0.115.1").mail("eve@remote.example")
+        self.assertEqual((code, text[:5]), (451, b"4.1.8"))
+
+    def test_guessing(self) -> None:
+        """The fourth unknown recipient ends the session, and the next one does not begin a message."""
+        session = self.stranger("203.0.116.1")
+        session.mail("")
+        codes = [session.rcpt(f"nobody{n}@alpha.example")[0] for n in range(4)]
+        self.assertEqual(codes, [550, 550, 550, 421])
+        self.assertEqual(self.stranger("203.0.116.77").mail("")[0], 421)
+        self.assertEqual(self.stranger("203.0.117.1").mail("")[0], 250)
+
+    def test_redis_down(self) -> None:
+        """With Redis gone the rates are off, which the log says once, and mail flows; with it back they are on."""
+        session = self.stranger("203.0.118.1")
+        for _ in range(8):
+            self.assertEqual(session.mail("")[0], 250)
+            session.rset()
+        self.assertEqual(session.mail("")[0], 450)
+        (redis,) = subprocess.run(
+            ["pgrep", "-P", str(self.demo.pid)], check=True, capture_output=True, text=True
+        ).stdout.split()
+        subprocess.run(["kill", "-KILL", redis], check=True)
+        self.assertEqual(session.mail("")[0], 250)
+        session.rset()
+        until(lambda: "rates, allowances and greylist are off" in self.demo.log.read_text(), "the log line")
+
+        def back() -> bool:
+            self.stranger("203.0.119.1").mail("")
+            return "rates, allowances and greylist are on again" in self.demo.log.read_text()
+
+        until(back, "rates that are on again")
+        self.assertEqual(self.demo.log.read_text().count("greylist are off"), 1)
