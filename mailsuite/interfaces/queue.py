@@ -16,7 +16,8 @@ class Submission:
 
     ``account`` is the id of the account that submits, None for mail from other hosts and for notices.
     ``sent_copy``: file a copy in the submitter's Sent folder. ``id``: a deterministic id (notices), else made.
-    ``self_address``: the submitter's own address (key form): its recipients are filed at once.
+    ``self_address``: the submitter's own address (key form): its recipients are filed at once. ``quarantine``: it is
+    suspect, and is filed into Spam.
     """
 
     envelope: Envelope
@@ -27,6 +28,7 @@ class Submission:
     priority: Priority = Priority.NORMAL
     id: str = ""
     idempotency_key: str | None = None
+    quarantine: bool = False
     lifetime: int | None = None
     """Milliseconds until it expires; None: the configured time."""
 

@@ -64,7 +64,7 @@ class Deliverer:
         self, message: QueuedMessage, job: Job, recipient: Recipient, account: Account, description: Description
     ) -> None:
         sent = job.destination == SENT
-        where = folder.SENT if sent else folder.INBOX
+        where = folder.SENT if sent else folder.SPAM if _suspect(message, job) else folder.INBOX
         filed = await self._messages.file(
             Filing(
                 account=account.id,
@@ -85,6 +85,10 @@ class Deliverer:
         await self._events.publish(Changed(account.id, where, filed.seq))
         if filed.new and description.structure.content_type == "multipart/report":
             await self._events.publish(Toast(account.id, description.subject, filed.conversation))
+
+
+def _suspect(message: QueuedMessage, job: Job) -> bool:
+    return any(entry.quarantine for entry in message.plan if job.id == f"{message.id}.{entry.n}")
 
 
 def _opaque(content: bytes) -> Description:

@@ -42,12 +42,16 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlanEntry:
-    """One job to be: number within the message, destination, at most 100 recipients; eager ones run in the request."""
+    """One job to be: number within the message, destination, at most 100 recipients; eager ones run in the request.
+
+    ``quarantine``: local filing puts it into Spam.
+    """
 
     n: int
     destination: str
     recipients: tuple[Recipient, ...]
     eager: bool = False
+    quarantine: bool = False
 
 
 @dataclass(frozen=True, slots=True)

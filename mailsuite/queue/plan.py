@@ -46,7 +46,7 @@ def plan(submission: Submission, local_domains: Collection[str]) -> tuple[PlanEn
         entries.append(PlanEntry(next(number), SENT, (copy,), eager=True))
     if own:
         entries.append(PlanEntry(next(number), LOCAL, tuple(own), eager=True))
-    entries.extend(PlanEntry(next(number), LOCAL, chunk) for chunk in _chunks(local))
+    entries.extend(PlanEntry(next(number), LOCAL, chunk, quarantine=submission.quarantine) for chunk in _chunks(local))
     for destination, recipients in sorted(remote.items()):
         entries.extend(PlanEntry(next(number), destination, chunk) for chunk in _chunks(recipients))
     return tuple(entries)

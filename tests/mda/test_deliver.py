@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
@@ -13,7 +14,7 @@ from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.deliver import INLINE, Deliverer
 from mailsuite.model.account import Account
 from mailsuite.model.event import Changed, Event, Toast
-from mailsuite.model.folder import INBOX, SENT
+from mailsuite.model.folder import INBOX, SENT, SPAM
 from mailsuite.model.job import LOCAL, Outcome, RecipientState, jobs_of
 from mailsuite.model.job import SENT as SENT_COPY
 from mailsuite.model.message import Message
@@ -109,6 +110,18 @@ class DeliverTests(SynchronousTestCase):
         self.assertTrue(copy.seen and copy.own)
         # builders' envelope goes to bob@beta.example, the To field names bob@alpha.example.
         self.assertEqual([box.address for box in copy.bcc], ["bob@beta.example"])
+
+    def test_what_is_suspect_goes_to_spam(self) -> None:
+        """A plan that says quarantine files into Spam, and only there."""
+        plan = [replace(builders.plan_entry(0, LOCAL, BOB), quarantine=True)]
+        message = builders.queued_message("q3", CONTENT, plan=plan)
+        (job,) = jobs_of(message)
+
+        async def before_dot() -> bool:
+            return True
+
+        self.await_(self.deliverer.attempt(message, job, CONTENT, before_dot))
+        self.assertEqual((len(self.inbox("bob", SPAM)), len(self.inbox("bob"))), (1, 0))
 
     def test_a_notice_is_said_aloud(self) -> None:
         """A delivery report makes a toast beside the change."""

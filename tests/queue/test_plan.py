@@ -52,6 +52,12 @@ class PlanTests(SynchronousTestCase):
         envelope = Envelope(None, (Recipient(Address.parse(ALICE)),))
         self.assertEqual(shape(plan(Submission(envelope, b""), LOCAL_DOMAINS)), [(0, LOCAL, [ALICE], False)])
 
+    def test_quarantine_is_for_local_filing(self) -> None:
+        """Suspect mail is marked for those who file it."""
+        envelope = Envelope(None, tuple(Recipient(Address.parse(r)) for r in (ALICE, "u@remote.example")))
+        entries = plan(Submission(envelope, b"", quarantine=True), LOCAL_DOMAINS)
+        self.assertEqual([(e.destination, e.quarantine) for e in entries], [(LOCAL, True), ("remote.example", False)])
+
     def test_a_mailbox_named_twice_gets_one(self) -> None:
         """Letter case does not make a second recipient."""
         entries = plan(submission("bob@alpha.example", "BOB@alpha.example", sent_copy=False), LOCAL_DOMAINS)
