@@ -20,7 +20,7 @@ class Discovery:
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
-        self._records: dict[str, Record | None | LookupFailed] = {}
+        self._records: dict[str, Record | LookupFailed | None] = {}
 
     async def record(self, domain: str) -> Record | None:
         """The one valid record at _dmarc.<domain>."""
@@ -90,9 +90,9 @@ def organizational_domain(domain: str, found: Sequence[Found]) -> str:
     return found[-1][0] if found else domain
 
 
-async def evaluate(domain: str, spf: SpfResult, dkim: Iterable[DkimResult], lookup: Lookup) -> DmarcResult:
+async def evaluate(domain: str, spf: SpfResult, dkim: Iterable[DkimResult], discovery: Discovery) -> DmarcResult:
     """The result for one author domain, an A-label. Never raises for what DNS says or fails to say."""
-    return await _Evaluation(domain, spf, tuple(dkim), Discovery(lookup)).run()
+    return await _Evaluation(domain, spf, tuple(dkim), discovery).run()
 
 
 class _Evaluation:
@@ -115,9 +115,9 @@ class _Evaluation:
             reason = f"the policy record of {name} has no usable p= and no rua="
             return DmarcResult("none", domain, reason, policy_domain=name, record=record.text)
         try:
-            exists = name == domain or await self._discovery.exists(domain)
+            exists = name == domain or not record.np or await self._discovery.exists(domain)
         except LookupFailed:
-            exists = True  # the milder of sp and np cannot be told; sp is for names that are there
+            exists = True  # np is for names that are known not to be there
         policy = record.policy(name == domain, exists)
         result, reason, aligned = await self._align(record)
         return DmarcResult(result, domain, reason, policy, name, record.text, aligned)

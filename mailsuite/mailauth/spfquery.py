@@ -19,12 +19,10 @@ class Missing(BaseException):
     """Raised through pyspf, which catches Exception round exp=; ``Evaluation.missing`` says what is to be asked."""
 
 
-class Evaluation(spf.query):  # type: ignore[misc]
+class Evaluation(spf.query):
     """One run. ``records`` are the SPF records that were read, ``record`` the one that decided."""
 
-    def __init__(
-        self, ip: str, helo: str, local: str, domain: str, receiver: str, now: int, answers: Answers
-    ) -> None:
+    def __init__(self, ip: str, helo: str, local: str, domain: str, receiver: str, now: int, answers: Answers) -> None:
         super().__init__(i=ip, s=f"{local}@{domain}", h=helo, receiver=receiver or None, strict=True)
         self.l, self.o, self.d = local, domain, domain  # pyspf splits at the first "@", which may be quoted
         self.t = str(now)
@@ -51,11 +49,9 @@ class Evaluation(spf.query):  # type: ignore[misc]
         if self.lookups > TERMS:
             raise spf.PermError(f"more than {TERMS} terms that need DNS")
 
-    def dns(
-        self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False
-    ) -> list[str] | list[tuple[int, str]]:
+    def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[str]:
         name = name.rstrip(".").lower()
-        if not all(0 < len(label) < 64 for label in name.split(".")) or len(name) > NAME_LENGTH:
+        if not _sound(name):
             return []
         self._need([(name, qtype)])
         found = self._answers[name, qtype]
@@ -65,7 +61,7 @@ class Evaluation(spf.query):  # type: ignore[misc]
             self.void_lookups += 1
             if self.void_lookups > VOIDS:
                 raise spf.PermError(f"more than {VOIDS} look-ups found nothing")
-        return _mx(found) if qtype == "MX" else list(found)
+        return list(found)
 
     def _need(self, questions: Sequence[Question]) -> None:
         missing = tuple(question for question in questions if question not in self._answers)
@@ -74,26 +70,25 @@ class Evaluation(spf.query):  # type: ignore[misc]
             raise Missing
 
     def dns_txt(self, domainname: str, rr: str = "TXT", ignore_void: bool = False) -> list[bytes]:
-        return [str(text).encode() for text in self.dns(domainname, rr, ignore_void=ignore_void)]
+        return [text.encode() for text in self.dns(domainname, rr, ignore_void=ignore_void)]
 
     def dns_mx(self, domainname: str) -> list[str]:
         # The hosts of an MX set that was found cost no void look-up: an IPv6 client asks them for AAAA, and most have
         # only A (RFC 7208 section 4.6.4 counts terms, and the term found something).
-        hosts = [str(host) for _, host in sorted(self.dns(domainname, "MX"))]
+        hosts = [text.partition(" ")[2] for text in sorted(self.dns(domainname, "MX"), key=_preference)]
         if len(hosts) > NAMES:
             raise spf.PermError(f"more than {NAMES} MX hosts")
         return self._addresses(hosts)
 
     def validated_ptrs(self) -> list[str]:
-        names = [str(name) for name in self.dns_ptr(self.i)[:NAMES]]
+        names = self.dns_ptr(self.i)[:NAMES]
         self._addresses(names)
         return [name.rstrip(".") for name in names if self.cidrmatch(self._addresses([name]), self.cidrmax)]
 
-    def _addresses(self, names: Sequence[str]) -> list[str]:
-        names = [name.rstrip(".").lower() for name in names]
-        sound = [name for name in names if name and all(0 < len(label) < 64 for label in name.split("."))]
-        self._need([(name, self.A) for name in dict.fromkeys(sound)])
-        return [str(address) for name in sound for address in self.dns(name, self.A, ignore_void=True)]
+    def _addresses(self, hosts: Sequence[str]) -> list[str]:
+        names = [name for host in hosts if _sound(name := host.rstrip(".").lower())]
+        self._need([(name, self.A) for name in dict.fromkeys(names)])
+        return [address for name in names for address in self.dns(name, self.A, ignore_void=True)]
 
     def expand(self, text: str, stripdot: bool = True) -> str:
         if not stripdot:
@@ -105,10 +100,10 @@ class Evaluation(spf.query):  # type: ignore[misc]
         return name
 
 
-def _mx(data: Sequence[str]) -> list[tuple[int, str]]:
-    found = []
-    for text in data:
-        preference, _, host = text.partition(" ")
-        if preference.isdecimal() and host.strip("."):
-            found.append((int(preference), host.rstrip(".")))
-    return found
+def _sound(name: str) -> bool:
+    return len(name) <= NAME_LENGTH and all(0 < len(label) < 64 for label in name.split("."))
+
+
+def _preference(mx: str) -> int:
+    preference = mx.partition(" ")[0]
+    return int(preference) if preference.isdecimal() else 0
