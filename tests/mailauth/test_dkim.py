@@ -204,8 +204,6 @@ class VerifyTests(TestCase):
 
     async def test_ten_signatures_are_judged(self) -> None:
         """The eleventh is not looked at; one key costs one look-up."""
-        results = await dkim_results(signed(MESSAGE) * 1 + b"", self.resolver.lookup)
-        self.assertEqual(len(results), 1)
         field = signed(MESSAGE).removesuffix(MESSAGE)
         self.resolver.asked.clear()
         results = await dkim_results(field * 11 + MESSAGE, self.resolver.lookup)
