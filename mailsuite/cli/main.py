@@ -13,6 +13,7 @@ from mailsuite.runtime.settings import DEFAULT_PATH
 
 _COMMANDS = {
     "account": "mailsuite.cli.account:account",
+    "auth-check": "mailsuite.cli.auth_check:auth_check",
     "check-config": "mailsuite.cli.check:check_config",
     "demo": "mailsuite.cli.demo:demo",
     "domain": "mailsuite.cli.domain:domain",

@@ -6,6 +6,7 @@ from twisted.application.service import IService
 
 from mailsuite.daemons.launch import Options, make_service
 from mailsuite.daemons.wiring import Wiring
+from mailsuite.mta.authenticity import AuthenticityCheck, StripResultsCheck
 from mailsuite.mta.checks import Checks, HeloCheck, OwnDomainCheck, ReverseNameCheck, SenderDomainCheck
 from mailsuite.mta.greylist import GreylistCheck
 from mailsuite.mta.limits import GuessingCheck, RateCheck
@@ -46,19 +47,21 @@ def policy(wiring: Wiring) -> Checks:
     """What strangers' mail must pass, in this order; checks of names that need SPF's result stand after it."""
     mx, server = wiring.settings.mx, wiring.settings.server
     greylist = GreylistCheck(wiring.rates)
-    return Checks(
+    judged = Checks(
         [
             RateCheck(wiring.rates, mx.connections_per_minute, mx.messages_per_minute),
             GuessingCheck(wiring.rates, mx.unknown_recipients),
             HeloCheck(server.hostname, wiring.settings.dns.addresses),
             ReverseNameCheck(wiring.resolver, mx.require_ptr),
             SenderDomainCheck(wiring.resolver),
+            AuthenticityCheck(wiring.resolver, server.hostname, wiring.cpu.run, wiring.within, wiring.clock),
             OwnDomainCheck(wiring.accounts.hosts),
             greylist,
         ],
         mx.exempt,
         greylist.forged,
     )
+    return Checks([StripResultsCheck(server.hostname), judged])
 
 
 def makeService(options: Options) -> IService:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamServerEndpoint
@@ -54,6 +54,8 @@ from mailsuite.sqlite.trace import TraceStore
 from mailsuite.sqlite.zones import ZoneSource
 
 log = Logger()
+
+T = TypeVar("T")
 
 Check = Callable[[], Awaitable[None]]
 """A health check: raises when its part is not up."""
@@ -263,6 +265,10 @@ class Wiring:
     def tools(self) -> Tools:
         """Clock, sleep and chance for workers."""
         return Tools(self.clock, self.sleep, random.SystemRandom().uniform)
+
+    async def within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+        """Await work for so long at most; raises twisted.internet.defer.TimeoutError."""
+        return await Deferred.fromCoroutine(work).addTimeout(seconds, self.reactor)
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the reactor."""

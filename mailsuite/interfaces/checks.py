@@ -19,13 +19,15 @@ class Decision:
     ``status``: refuse (5yz) or defer (4yz) with it; later checks are not asked. ``steps`` go into the trace; the one
     step of a check that does not say how long it took gets the time of the call. ``content``: the message as it goes
     on, e.g. with an Authentication-Results field on top; only body may give it. ``forged``: the message does not
-    prove its origin; say it at most once a message. Repeated, it has the client greylisted.
+    prove its origin; say it at most once a message. Repeated, it has the client greylisted. ``quarantine``: file it
+    into Spam.
     """
 
     status: Status | None = None
     steps: tuple[Step, ...] = ()
     content: bytes | None = field(default=None, repr=False)
     forged: bool = False
+    quarantine: bool = False
 
 
 PASS = Decision()

@@ -77,16 +77,17 @@ class Checks:
 
     async def body(self, client: Client, envelope: Envelope, content: bytes) -> Decision:
         """See IMessageCheck."""
-        current = content
+        current, suspect = content, False
 
         async def ask(check: IMessageCheck) -> Decision:
-            nonlocal current
+            nonlocal current, suspect
             decision: Decision = await check.body(client, envelope, current)
             current = current if decision.content is None else decision.content
+            suspect = suspect or decision.quarantine
             return decision
 
         decision = await self._ask(client, ask)
-        return Decision(decision.status, content=current)
+        return Decision(decision.status, content=current, quarantine=suspect)
 
     async def _ask(self, client: Client, question: Callable[[IMessageCheck], Awaitable[Decision]]) -> Decision:
         address = ip_address(client.address)

@@ -82,7 +82,7 @@ class Reception:
         now = self._clock()
         queue_id = ordered_id(now, self._random)
         traced = received(client, envelope, self._hostname, queue_id, now) + content
-        await self._queue.accept(Submission(envelope, traced, id=queue_id))
+        await self._queue.accept(Submission(envelope, traced, id=queue_id, quarantine=decision.quarantine))
         client.visit.queue_id = queue_id
         return Status(250, "2.0.0", f"queued as {queue_id}")
 
