@@ -32,10 +32,17 @@ class _Set:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
-    """The sets of a message, the oldest first, or the ``fault`` that makes them none."""
+class _Proof:
+    what: str
+    signature: Signature
+    digest: bytes
 
-    sets: tuple[_Set, ...] = ()
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What only keys can prove, in the order of section 5.2, or the ``fault`` that leaves nothing to prove."""
+
+    proofs: tuple[_Proof, ...] = ()
     fault: str = ""
 
 
@@ -45,12 +52,26 @@ def examine_chain(header: Header, bodies: Bodies) -> Chain:
         return Chain()
     try:
         sets = _read_sets(header)
-        newest = sets[-1].message_signature
+        newest, count = sets[-1].message_signature, len(sets)
         if bodies.hash(newest.body_form, newest.length) != newest.body_hash:
-            raise ValueError(f"the body was changed after set {len(sets)} was made")
+            raise ValueError(f"the body was changed after set {count} was made")
     except ValueError as error:
         return Chain(fault=str(error))
-    return Chain(sets)
+    digest = header_hash(header, sets[-1].message, newest)
+    return Chain((_Proof(f"message signature of set {count}", newest, digest), *reversed(_seal_proofs(sets))))
+
+
+def _seal_proofs(sets: tuple[_Set, ...]) -> list[_Proof]:
+    """Each seal is over all sets up to its own; the oldest first."""
+    proofs, before = [], hashlib.sha256()
+    for number, one in enumerate(sets, 1):
+        before.update(canonical.relaxed_field(one.results) + canonical.relaxed_field(one.message))
+        own = before.copy()
+        unsigned = canonical.relaxed_field(one.seal, canonical.without_signature(one.seal))
+        own.update(unsigned.removesuffix(b"\r\n"))
+        proofs.append(_Proof(f"seal of set {number}", one.seal_signature, own.digest()))
+        before.update(canonical.relaxed_field(one.seal))
+    return proofs
 
 
 def _read_sets(header: Header) -> tuple[_Set, ...]:
@@ -90,47 +111,32 @@ def _read_set(instance: int, fields: dict[bytes, Field]) -> _Set:
     return _Set(fields[_RESULTS], fields[_MESSAGE], fields[_SEAL], message, seal)
 
 
-async def judge_chain(header: Header, chain: Chain, lookup: Lookup) -> ArcResult:
+async def judge_chain(chain: Chain, lookup: Lookup) -> ArcResult:
     """The chain's result; a look-up that fails makes it fail, since nothing is built on it."""
     if chain.fault:
         return ArcResult("fail", chain.fault)
-    if not chain.sets:
+    if not chain.proofs:
         return ArcResult("none", "there is no chain")
-    sealers = tuple(one.seal_signature.domain for one in reversed(chain.sets))
+    seals = chain.proofs[1:]
+    sealers = tuple(proof.signature.domain for proof in seals)
     answers: dict[str, Answer] = {}
     try:
-        newest = chain.sets[-1]
-        digest = header_hash(header, newest.message, newest.message_signature)
-        await _prove(newest.message_signature, digest, f"message signature of set {len(chain.sets)}", lookup, answers)
-        for instance in range(len(chain.sets), 0, -1):
-            seal = chain.sets[instance - 1].seal_signature
-            await _prove(seal, _seal_hash(chain.sets[:instance]), f"seal of set {instance}", lookup, answers)
+        for proof in chain.proofs:
+            name = proof.signature.key_name
+            if name not in answers:
+                answers[name] = await ask(lookup, name, "TXT")
+            _prove(proof, answers[name])
     except (ValueError, LookupFailed) as error:
         return ArcResult("fail", str(error), sealers)
-    return ArcResult("pass", f"all {len(chain.sets)} seals are right", sealers)
+    return ArcResult("pass", f"the message signature and all {len(seals)} seals are right", sealers)
 
 
-def _seal_hash(sets: tuple[_Set, ...]) -> bytes:
-    digest = hashlib.sha256()
-    for one in sets[:-1]:
-        for field in (one.results, one.message, one.seal):
-            digest.update(canonical.relaxed_field(field))
-    last = sets[-1]
-    digest.update(canonical.relaxed_field(last.results) + canonical.relaxed_field(last.message))
-    own = canonical.relaxed_field(last.seal, canonical.without_signature(last.seal))
-    digest.update(own.removesuffix(b"\r\n"))
-    return digest.digest()
-
-
-async def _prove(signature: Signature, digest: bytes, what: str, lookup: Lookup, answers: dict[str, Answer]) -> None:
-    name = signature.key_name
-    if name not in answers:
-        answers[name] = await ask(lookup, name, "TXT")
+def _prove(proof: _Proof, answer: Answer) -> None:
     try:
-        key = key_of(answers[name])
+        key = key_of(answer)
     except ValueError as error:
-        raise ValueError(f"the {what} cannot be proved: {error}") from None
-    if key.kind != signature.kind or key.weak:
-        raise ValueError(f"the {what} cannot be proved: the key is not of a kind that counts")
-    if not key.verifies(signature.signature, digest):
-        raise ValueError(f"the {what} is not right")
+        raise ValueError(f"the {proof.what} cannot be proved: {error}") from None
+    if key.kind != proof.signature.kind or key.weak:
+        raise ValueError(f"the {proof.what} cannot be proved: the key is not of a kind that counts")
+    if not key.verifies(proof.signature.signature, proof.digest):
+        raise ValueError(f"the {proof.what} is not right")

@@ -8,6 +8,9 @@ from mailsuite.mailauth.fields import Header
 from mailsuite.mailauth.lookups import a_label
 from mailsuite.mime.addresses import parse_mailboxes
 
+LENGTH = 20_000
+"""Octets of a From field that is still read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Author:
@@ -26,6 +29,8 @@ def author_of(header: Header) -> Author:
     fields = header.named(b"from")
     if len(fields) != 1:
         return Author(fault="there is no From field" if not fields else f"there are {len(fields)} From fields")
+    if len(fields[0].value) > LENGTH:
+        return Author(fault=f"the From field is longer than {LENGTH} octets")
     domains, unusable = [], []
     for mailbox in parse_mailboxes(fields[0].text):
         local, at, domain = mailbox.address.rpartition("@")

@@ -1,11 +1,12 @@
 """Verification of DKIM signatures (RFC 6376 section 6, RFC 8301, RFC 8463, RFC 8616).
 
-Of a message the first 10 signatures are judged. ``examine`` does the work that grows with the body and belongs into
-a thread for large ones; ``verify`` needs the keys and is short.
+Of a message the first 10 signatures are judged. ``examine`` does the work that grows with the message and belongs into
+a thread for large ones; ``judge`` asks for the keys, and its work is short.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailsuite.interfaces.resolver import Answer
@@ -25,26 +26,25 @@ _REQUIRED = ("v", "a", "b", "bh", "d", "h", "s")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A signature before its key is known. ``done`` is its result when no key can change it."""
+    """A signature that only its key can prove: over ``digest``, the hash of the header."""
 
-    field: Field
-    signature: Signature | None = None
-    done: DkimResult | None = None
-
-
-def examine(header: Header, bodies: Bodies, now: int) -> tuple[Candidate, ...]:
-    """The first signatures of a message, with all that can be judged without DNS; ``now`` in seconds since 1970."""
-    return tuple(_examine(field, bodies, now) for field in header.named(b"dkim-signature")[:SIGNATURES])
+    signature: Signature
+    digest: bytes
 
 
-def _examine(field: Field, bodies: Bodies, now: int) -> Candidate:
+def examine(header: Header, bodies: Bodies, now: int) -> tuple[Candidate | DkimResult, ...]:
+    """The first signatures of a message, or their results where no key can change them; ``now`` in s since 1970."""
+    return tuple(_examine(header, field, bodies, now) for field in header.named(b"dkim-signature")[:SIGNATURES])
+
+
+def _examine(header: Header, field: Field, bodies: Bodies, now: int) -> Candidate | DkimResult:
     try:
         signature = read_signature(field, _REQUIRED)
         expires, made = number(signature.tags, "x"), number(signature.tags, "t")
     except ValueError as error:
-        return Candidate(field, done=DkimResult("neutral", f"the signature cannot be read: {error}"))
+        return DkimResult("neutral", f"the signature cannot be read: {error}")
     fault = _fault(signature, bodies, expires, made, now)
-    return Candidate(field, signature, fault and _result(signature, *fault))
+    return _result(signature, *fault) if fault else Candidate(signature, header_hash(header, field, signature))
 
 
 def _fault(
@@ -84,13 +84,13 @@ def _within(signature: Signature, strict: bool) -> bool:
     return domain == signature.domain or (not strict and domain.endswith("." + signature.domain))
 
 
-async def judge(header: Header, candidates: tuple[Candidate, ...], lookup: Lookup) -> tuple[DkimResult, ...]:
-    """The result of each candidate; no key is asked for twice."""
+async def judge(candidates: Iterable[Candidate | DkimResult], lookup: Lookup) -> tuple[DkimResult, ...]:
+    """The result of each; no key is asked for twice. Never raises for what a peer or DNS says."""
     answers: dict[str, Answer | LookupFailed] = {}
     results = []
     for candidate in candidates:
-        if candidate.done or candidate.signature is None:
-            results.append(candidate.done or DkimResult("neutral", "the signature cannot be read"))
+        if isinstance(candidate, DkimResult):
+            results.append(candidate)
             continue
         name = candidate.signature.key_name
         if name not in answers:
@@ -98,12 +98,12 @@ async def judge(header: Header, candidates: tuple[Candidate, ...], lookup: Looku
                 answers[name] = await ask(lookup, name, "TXT")
             except LookupFailed as error:
                 answers[name] = error
-        results.append(verify(header, candidate.field, candidate.signature, answers[name]))
+        results.append(_judge(candidate, answers[name]))
     return tuple(results)
 
 
-def verify(header: Header, field: Field, signature: Signature, answer: Answer | LookupFailed) -> DkimResult:
-    """The result of a signature whose body hash is right, given the answer to the look-up of its key."""
+def _judge(candidate: Candidate, answer: Answer | LookupFailed) -> DkimResult:
+    signature = candidate.signature
     if isinstance(answer, LookupFailed):
         return _result(signature, "temperror", answer.status.text)
     record = answer.data[0] if len(answer.data) == 1 else ""
@@ -111,20 +111,20 @@ def verify(header: Header, field: Field, signature: Signature, answer: Answer | 
         key = key_of(answer)
     except ValueError as error:
         return _result(signature, "permerror", str(error), record)
-    result, reason = _verify(header, field, signature, key)
+    result, reason = _verify(signature, candidate.digest, key)
     if key.testing:
         reason += "; the signer is only testing (t=y)"
     return _result(signature, result, reason, record)
 
 
-def _verify(header: Header, field: Field, signature: Signature, key: SigningKey) -> tuple[str, str]:
+def _verify(signature: Signature, digest: bytes, key: SigningKey) -> tuple[str, str]:
     if key.kind != signature.kind:
         return "permerror", f"the key is {key.kind}, the signature {signature.algorithm}"
     if key.strict and not _within(signature, strict=True):
         return "permerror", "the key (t=s) does not allow i= in a subdomain"
     if key.weak:
         return "fail", f"an RSA key of less than {RSA_BITS} bits proves nothing (RFC 8301)"
-    if not key.verifies(signature.signature, header_hash(header, field, signature)):
+    if not key.verifies(signature.signature, digest):
         return "fail", "the signature is not right: a signed field was changed, or the key is another"
     if signature.length is not None:
         return "policy", f"right, but l={signature.length} lets anybody append to the body, so it does not count"

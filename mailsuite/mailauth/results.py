@@ -10,7 +10,7 @@ from mailsuite.mailauth.fields import read_header, without
 from mailsuite.model.verdict import Verdict
 
 NAME = b"authentication-results"
-LENGTH = 500
+LENGTH = 400
 """Longer values and reasons are cut when they are written."""
 
 _UNPRINTABLE = re.compile(r"[^ -~]")
@@ -33,7 +33,10 @@ class MethodResult:
 
 
 def results_of(verdict: Verdict, ip: str) -> tuple[MethodResult, ...]:
-    """What the field says of a verdict on mail from ``ip``."""
+    """What the field says of a verdict on mail from ``ip``.
+
+    A value that may need quotes is the last of its result: authres, and dkimpy with it, reads quotes only there.
+    """
     spf, arc = verdict.spf, verdict.arc
     found = [
         MethodResult("iprev", verdict.iprev.result, properties=(("policy", "iprev", ip),)),
@@ -46,10 +49,7 @@ def results_of(verdict: Verdict, ip: str) -> tuple[MethodResult, ...]:
     if not verdict.dkim:
         found.append(MethodResult("dkim", "none"))
     for dmarc in verdict.dmarc:
-        properties = (("header", "from", dmarc.domain),)
-        if dmarc.policy_domain not in ("", dmarc.domain):
-            properties += (("polrec", "domain", dmarc.policy_domain),)
-        found.append(MethodResult("dmarc", dmarc.result, dmarc.reason, properties))
+        found.append(MethodResult("dmarc", dmarc.result, dmarc.reason, (("header", "from", dmarc.domain),)))
     if arc.result != "none":
         found.append(MethodResult("arc", arc.result, arc.reason))
     return tuple(found)
@@ -90,9 +90,16 @@ def read_results(value: str) -> tuple[str, tuple[MethodResult, ...]]:
             segments.append([])
         else:
             segments[-1].append((kind, text))
-    ids = [text for kind, text in segments[0] if kind in ("word", "quoted")]
-    authserv_id = ids[0].lower().rstrip(".") if ids else ""
-    return authserv_id, tuple(filter(None, map(_result, segments[1:])))
+    return _authserv_id(segments[0]), tuple(filter(None, map(_result, segments[1:])))
+
+
+def _authserv_id(tokens: Iterable[tuple[str, str]]) -> str:
+    for kind, text in tokens:
+        if kind in ("word", "quoted"):
+            return text.lower().rstrip(".")
+        if text == ";":
+            break
+    return ""
 
 
 def _result(segment: list[tuple[str, str]]) -> MethodResult | None:
@@ -157,4 +164,4 @@ def strip_results(content: bytes, authserv_id: str) -> bytes:
     """The content without the fields that claim to be ours (section 5); no other octet changes."""
     ours = authserv_id.lower().rstrip(".")
     fields = read_header(content).named(NAME)
-    return without(content, [field for field in fields if read_results(field.text)[0] == ours])
+    return without(content, [field for field in fields if _authserv_id(_tokens(field.text)) == ours])

@@ -66,7 +66,7 @@ async def _answer(lookup: Lookup, name: str, type: str) -> tuple[str, ...] | spf
 
 
 def _result(run: Evaluation, identity: str, domain: str, ip: str, result: str, text: str) -> SpfResult:
-    mechanism = run.mechanism or ""
+    mechanism = _UNPRINTABLE.sub("?", run.mechanism or "")
     reasons = {
         "pass": f"the record of {domain} permits {ip} by {mechanism}",
         "fail": f"the record of {domain} forbids {ip} by {mechanism}",

@@ -117,8 +117,12 @@ class Verdict:
 
     @property
     def authentic(self) -> bool:
-        """Is the author's domain proved, for every author domain (the green mark)?"""
-        return bool(self.dmarc) and all(result.result == "pass" for result in self.dmarc)
+        """Is the author's domain proved, for every mailbox in From (the green mark)?"""
+        return (
+            self.decision is Decision.ACCEPT
+            and bool(self.dmarc)
+            and all(result.result == "pass" for result in self.dmarc)
+        )
 
     def covers(self, *fields: str) -> bool:
         """Did a DKIM signature that passed sign all these fields (lower case), as RFC 8058 section 4 asks?"""

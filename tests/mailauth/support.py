@@ -75,4 +75,4 @@ def signed(content: bytes, *keys: DkimKey, domain: str = DOMAIN, now: int = NOW)
 async def dkim_results(content: bytes, lookup: Lookup, now: int = NOW) -> tuple[DkimResult, ...]:
     """What our verifier says."""
     header = read_header(content)
-    return await judge(header, examine(header, Bodies(content[header.body_start :]), now), lookup)
+    return await judge(examine(header, Bodies(content[header.body_start :]), now), lookup)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import dkim
 from twisted.trial.unittest import TestCase
@@ -12,8 +13,9 @@ from mailsuite.mailauth.fields import read_header
 from mailsuite.mailauth.signature import Bodies
 from mailsuite.model.verdict import ArcResult
 from mailsuite.testing.fake_resolver import FakeResolver
-from tests.mailauth.support import DOMAIN, MESSAGE, NOW, publish, record, rsa_key
+from tests.mailauth.support import DOMAIN, MESSAGE, NOW, ed25519_key, publish, record, rsa_key
 
+CORPORA = Path(__file__).parent.parent / "corpora"
 QUIET = logging.getLogger("tests.mailauth.arc")
 QUIET.addHandler(logging.NullHandler())
 QUIET.propagate = False
@@ -58,9 +60,7 @@ class ArcTests(TestCase):
     async def judged(self, content: bytes) -> ArcResult:
         """The result."""
         header = read_header(content)
-        return await judge_chain(
-            header, examine_chain(header, Bodies(content[header.body_start :])), self.resolver.lookup
-        )
+        return await judge_chain(examine_chain(header, Bodies(content[header.body_start :])), self.resolver.lookup)
 
     async def test_whole_chains_pass(self) -> None:
         """One, two and five sets; the sealers are named."""
@@ -102,14 +102,31 @@ class ArcTests(TestCase):
         self.assertEqual(found.result, "fail")
         self.assertIn("revoked", found.reason)
 
-    async def test_sets_that_cannot_be(self) -> None:
-        """No i=, i= beyond 50, two of one kind, h= in a seal."""
+    async def test_a_weak_or_other_key(self) -> None:
+        """A key of less than 1024 bits, or of another kind, proves nothing."""
         content = sealed(MESSAGE)
-        for old, new in (
-            (b"ARC-Seal: i=1", b"ARC-Seal: j=1"),
-            (b"i=1;", b"i=51;"),
-            (b"cv=none;", b"cv=none; h=from;"),
-            (b"ARC-Seal:", b"ARC-Message-Signature:"),
-        ):
+        for text in (f"v=DKIM1; p={(CORPORA / 'rsa512.key').read_text().strip()}", record(ed25519_key())):
+            self.resolver.add(f"r1._domainkey.{DOMAIN}", "TXT", [text])
+            found = await self.judged(content)
+            self.assertEqual(found.result, "fail")
+            self.assertIn("not of a kind that counts", found.reason)
+
+    async def test_sets_that_cannot_be(self) -> None:
+        """RFC 8617 sections 4.1 and 5.2: each fault is named."""
+        content = sealed(MESSAGE)
+        changes = {
+            (b"ARC-Seal: i=1", b"ARC-Seal: j=1"): "no i=",
+            (b"i=1;", b"i=51;"): "1 to 50",
+            (b"ARC-Seal:", b"ARC-Message-Signature:"): "two fields",
+            (b"cv=none;", b"cv=none; h=from;"): "has h=",
+            (b"cv=none;", b"cv=pass;"): "cv=pass",
+            (b"cv=none;", b""): "cv= is missing",
+            (b"a=rsa-sha256;", b"a=rsa-sha1;"): "proves nothing",
+            (b"c=relaxed/relaxed;", b"c=relaxed/relaxed; l=1;"): "l=",
+            (b"h=from : to", b"h=arc-seal : from : to"): "ARC-Seal",
+        }
+        for (old, new), reason in changes.items():
             self.assertIn(old, content)
-            self.assertEqual((await self.judged(content.replace(old, new))).result, "fail", new)
+            found = await self.judged(content.replace(old, new))
+            self.assertEqual(found.result, "fail", new)
+            self.assertIn(reason, found.reason)

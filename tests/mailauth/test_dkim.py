@@ -147,6 +147,11 @@ class VerifyTests(TestCase):
         await self.check(content, "permerror", "t=s")
         await self.check(signed(MESSAGE), "pass")
 
+    async def test_a_testing_key_says_so(self) -> None:
+        """t=y: the result stands, and the reason tells (RFC 6376 section 3.6.1)."""
+        self.key_text(record(rsa_key()) + "; t=y")
+        await self.check(signed(MESSAGE), "pass", "t=y")
+
     async def test_sha1_fails(self) -> None:
         """RFC 8301: rsa-sha1 is a failure even when it is right."""
         await self.check(dkimpy_signed(signature_algorithm=b"rsa-sha1"), "fail", "rsa-sha1")

@@ -85,6 +85,7 @@ class WalkTests(DmarcCase):
         self.policy("uk.example", "v=DMARC1; p=none; psd=y")
         discovery = Discovery(self.resolver.lookup)
         self.assertEqual(await discovery.organizational("a.b.alpha.uk.example"), "alpha.uk.example")
+        self.assertEqual(self.resolver.asked[-1], ("_dmarc.uk.example", "TXT"))
         self.assertEqual(await discovery.organizational("uk.example"), "uk.example")
 
     async def test_psd_n_ends_the_walk(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-from pathlib import Path
 from unittest import skipUnless
 
 import dkim
@@ -13,6 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from mailsuite.testing.fake_resolver import FakeResolver
 from mailsuite.testing.mailauth_opendkim import find_opendkim, judge_with_opendkim
+from mailsuite.testing.temporary import temporary_directory
 from tests.mailauth.support import DOMAIN, MESSAGE, dkim_results, ed25519_key, publish, record, rsa_key, signed
 
 COUNT = 50
@@ -61,19 +61,13 @@ class BesideOpendkimTests(TestCase):
         """The records of both keys."""
         return {f"{key.selector}._domainkey.{DOMAIN}": record(key) for key in (rsa_key(), ed25519_key())}
 
-    def directory(self) -> Path:
-        """A place for opendkim's files."""
-        path = Path(self.mktemp())
-        path.mkdir(parents=True)
-        return path
-
     async def test_fifty_messages(self) -> None:
         """Both agree on each: only l= we do not count, which opendkim passes."""
         resolver = FakeResolver()
         publish(resolver, rsa_key(), ed25519_key())
         cases = [generated(seed) for seed in range(COUNT)]
-        theirs = judge_with_opendkim(self.directory(), self.keys(), [content for _, content in cases])
-        seen = set()
+        theirs = judge_with_opendkim(temporary_directory(self), self.keys(), [content for _, content in cases])
+        seen: set[str] = set()
         for (kind, content), expected in zip(cases, theirs, strict=True):
             ours = tuple(one.result for one in await dkim_results(content, resolver.lookup))
             self.assertEqual(tuple("pass" if one == "policy" else one for one in ours), expected, (kind, content))
@@ -89,7 +83,7 @@ class BesideOpendkimTests(TestCase):
         # Its test mode reads lines: the one without CRLF gets it afterwards, as it would on the way.
         messages = [signed(head + body, rsa_key(), ed25519_key()) for body in bodies]
         messages = [content if content.endswith(b"\n") else content + b"\r\n" for content in messages]
-        found = judge_with_opendkim(self.directory(), self.keys(), messages)
+        found = judge_with_opendkim(temporary_directory(self), self.keys(), messages)
         self.assertEqual(found, [("pass", "pass")] * len(bodies))
 
     async def test_f042_a_second_from_field(self) -> None:
@@ -97,5 +91,5 @@ class BesideOpendkimTests(TestCase):
         content = signed(MESSAGE)
         above = b"From: ceo@alpha.example\r\n" + content
         below = re.sub(rb"\r\nTo:", b"\r\nFrom: ceo@alpha.example\r\nTo:", content)
-        found = judge_with_opendkim(self.directory(), self.keys(), [content, above, below])
+        found = judge_with_opendkim(temporary_directory(self), self.keys(), [content, above, below])
         self.assertEqual(found, [("pass",), ("fail",), ("fail",)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 import subprocess
-from pathlib import Path
 
 import dkim
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from mailsuite.mailauth.canonical import relaxed_field
 from mailsuite.mailauth.fields import read_header
 from mailsuite.mailauth.sign import Signer
 from mailsuite.model.account import DkimKey
+from mailsuite.testing.temporary import temporary_directory
 from tests.mailauth.support import DOMAIN, MESSAGE, NOW, ed25519_key, record, rsa_key, signed
 
 LIST = MESSAGE.replace(
@@ -94,8 +94,7 @@ class SignTests(SynchronousTestCase):
         )
         value, _, b_value = own.raw.partition(b"\tb=")
         data += b"dkim-signature:" + re.sub(rb"\s+", b" ", value.partition(b":")[2]).strip() + b" b="
-        folder = Path(self.mktemp())
-        folder.mkdir(parents=True)
+        folder = temporary_directory(self)
         (folder / "data").write_bytes(data)
         digest = subprocess.run(
             ["openssl", "dgst", "-sha256", "-binary", str(folder / "data")], capture_output=True, check=True

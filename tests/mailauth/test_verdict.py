@@ -85,6 +85,7 @@ class DecisionTests(VerdictCase):
             MESSAGE.replace(b"<ann@alpha.example>", b"", 1),
             MESSAGE.replace(b"Ann <ann@alpha.example>", b"nobody:;"),
             MESSAGE.replace(b"Ann <ann@alpha.example>", b", ".join(b"a@%d.example" % n for n in range(9))),
+            MESSAGE.replace(b"Ann <", b"Ann" * 7000 + b" <"),
         ):
             verdict = await self.judged(content, IP)
             assert verdict.status is not None
@@ -107,13 +108,22 @@ class DecisionTests(VerdictCase):
         self.policy("other.example", "v=DMARC1; p=reject")
         self.assertEqual((await self.judged(content)).decision, Decision.REJECT)
         half = signed(MESSAGE.replace(b"Ann <ann@alpha.example>", b"ann@alpha.example, root"))
-        self.assertEqual((await self.judged(half)).decision, Decision.QUARANTINE)
+        verdict = await self.judged(half)
+        self.assertEqual((verdict.decision, verdict.authentic), (Decision.QUARANTINE, False))
 
     async def test_an_international_author(self) -> None:
         """The domain is looked up by its A-label (RFC 8616)."""
         self.policy("xn--bcher-kva.example", "v=DMARC1; p=reject")
         verdict = await self.judged(MESSAGE.replace(b"ann@alpha.example", "ann@bücher.example".encode(), 1))
         self.assertEqual((verdict.decision, verdict.dmarc[0].domain), (Decision.REJECT, "xn--bcher-kva.example"))
+
+    async def test_replies_fit_a_line(self) -> None:
+        """RFC 5321 section 4.5.3.1.5: 512 octets, for the longest author domain too."""
+        domain = ".".join(["a" * 60] * 4)
+        self.policy("a" * 60, "v=DMARC1; p=reject; psd=n")
+        verdict = await self.judged(MESSAGE.replace(b"ann@alpha.example", f"ann@{domain}".encode(), 1))
+        self.assertEqual(verdict.decision, Decision.REJECT)
+        self.assertLess(len(str(verdict.status)), 510)
 
     async def test_the_null_reverse_path(self) -> None:
         """A notice passes by HELO."""
