@@ -133,3 +133,16 @@ class DnsFlowTests(SynchronousTestCase):
     def test_the_rest_is_forwarded(self) -> None:
         """An outside name is answered through the upstream."""
         self.assertEqual(self.dig("www.outside.example", "A"), ["192.0.2.80"])
+
+    def test_auth_check_names_the_record_that_decided(self) -> None:
+        """mailctl judges a saved message by our own zones: accepted from the mail host, quarantined from elsewhere."""
+        saved = self.demo.directory / "saved.eml"
+        saved.write_text("From: Alice <alice@alpha.example>\nSubject: x\n\nhello\n")
+        options = ("auth-check", str(saved), "--from", "alice@alpha.example", "--helo", "mail.alpha.example")
+        resolver = ("--resolver", f"127.0.0.1:{DNS + self.demo.offset}")
+        good = self.demo.mailctl(*options, *resolver, "--ip", "127.0.0.1")
+        self.assertIn("record: v=spf1 mx -all", good)
+        self.assertIn("accept:", good)
+        bad = self.demo.mailctl(*options, *resolver, "--ip", "203.0.113.9")
+        self.assertIn("record: v=DMARC1; p=quarantine", bad)
+        self.assertIn("quarantine:", bad)

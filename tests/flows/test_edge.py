@@ -61,11 +61,12 @@ class EdgeTests(SynchronousTestCase):
         return session
 
     def test_trace_of_an_accepted_message(self) -> None:
-        """The message bears the client's address; its trace tells the steps, and mailctl shows it."""
+        """It pretends to be ours, so it is in Spam; its trace tells the steps, and mailctl shows it."""
         session = self.stranger("203.0.113.1")
+        session.ehlo("out.beta.example")  # our own zone says that it has no SPF record
         session.mail("")
         session.rcpt(ALICE)
-        code, text = session.data(b"Subject: by a balancer\r\n\r\nx\r\n")
+        code, text = session.data(b"From: bob@beta.example\r\nSubject: by a balancer\r\n\r\nx\r\n")
         self.assertEqual(code, 250)
         queue_id = text.decode().split()[-1]
 
@@ -75,10 +76,15 @@ class EdgeTests(SynchronousTestCase):
         until(lambda: queue_id in shown(), "the trace of the message")
         one = self.demo.mailctl("trace", queue_id)
         self.assertRegex(
-            one.splitlines()[0], rf"^\S+ \S+ mx 203\.0\.113\.1 \(out\.remote\.example\) from <> to 1 {queue_id}$"
+            one.splitlines()[0], rf"^\S+ \S+ mx 203\.0\.113\.1 \(out\.beta\.example\) from <> to 1 {queue_id}$"
         )
         steps = re.findall(r"(?m)^ +\d+ .*?(\w+): ", one)
-        self.assertEqual(steps, ["connect", "iprev", "mail", "rcpt", "message"])
+        judged = ["dkim", "from", "dmarc", "arc"]
+        self.assertEqual(steps, ["connect", "iprev", "spf", "mail", "rcpt", *judged, "message"])
+        self.assertRegex(one, r"dmarc: fail .*policy of beta\.example: quarantine")
+        alice = self.demo.browser(ALICE)
+        until(lambda: "by a balancer" in alice.subjects("spam"), "the message in Spam")
+        self.assertNotIn("by a balancer", alice.subjects("inbox"))
 
     def test_names_of_ours(self) -> None:
         """A hosted domain as reverse-path, and our own name as HELO, are refused."""
