@@ -130,10 +130,9 @@ class LookTests(BrowserCase):
             page = window.login(ALICE, PASSWORD)
             self.open(page, conversation)
             page.get_by_role("button", name="Light or dark").click()
-            self.assertEqual(self.colour(page, "html"), CANVAS[True])
+            expect(page.locator("html")).to_have_css("background-color", CANVAS[True])
             frame = page.frame_locator(".msg[open] iframe").last
-            background = frame.locator("html").evaluate("e => getComputedStyle(e).backgroundColor")
-            self.assertEqual(background, SURFACE[True])
+            expect(frame.locator("html")).to_have_css("background-color", SURFACE[True])
             page.reload()
             expect(page.locator("html")).to_have_attribute("data-theme", "dark")
             window.check()
