@@ -10,6 +10,7 @@ from mailsuite.interfaces.credentials import ICredentialChecker
 from mailsuite.interfaces.queue import ISubmissionQueue, Submission
 from mailsuite.interfaces.reception import Client, IReception
 from mailsuite.interfaces.threads import InThread
+from mailsuite.mime.received import received
 from mailsuite.model.account import Account
 from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.ids import ordered_id
@@ -17,7 +18,6 @@ from mailsuite.model.status import Status
 from mailsuite.msa.allowance import Allowance
 from mailsuite.msa.content import submitted
 from mailsuite.msa.identity import owns
-from mailsuite.msa.trace import received
 
 INLINE = 256 * 1024
 """Messages up to this size (octets) are read on the reactor thread."""

@@ -9,12 +9,12 @@ from zope.interface import implementer
 from mailsuite.interfaces.checks import Decision, IMessageCheck
 from mailsuite.interfaces.queue import ISubmissionQueue, Submission
 from mailsuite.interfaces.reception import Client, IReception
+from mailsuite.mime.received import received
 from mailsuite.model.account import Account
 from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.ids import ordered_id
 from mailsuite.model.status import Status
-from mailsuite.mta.trace import received
 
 Hosts = Callable[[str], Awaitable[bool]]
 """Is a domain one of ours (mda.accounts)?"""

@@ -16,6 +16,7 @@ from zope.interface import implementer
 from mailsuite.interfaces.checks import PASS, Decision, IMessageCheck
 from mailsuite.interfaces.queue import ISubmissionQueue, Submission
 from mailsuite.interfaces.reception import Client, Visit
+from mailsuite.mime.received import protocol, received
 from mailsuite.model.account import Account
 from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
@@ -24,7 +25,6 @@ from mailsuite.model.job import QueuedMessage
 from mailsuite.model.status import Status
 from mailsuite.mta.checks import BaseCheck
 from mailsuite.mta.receive import Reception
-from mailsuite.mta.trace import protocol, received
 from mailsuite.testing import builders
 
 T = TypeVar("T")

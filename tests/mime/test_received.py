@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsuite.interfaces.reception import Client
+from mailsuite.mime.received import received
 from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
-from mailsuite.msa.trace import received
 from mailsuite.testing.builders import account, envelope
 
 NOW = 1_795_608_000_000
