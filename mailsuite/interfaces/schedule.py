@@ -50,6 +50,33 @@ class Limits:
     open_until: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the schedule knows of one job: ``state`` is "waiting", "ready", "leased" or "poison"; times in ms."""
+
+    state: str
+    due: int
+    worker: str = ""
+    until: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationState:
+    """How a destination stands: jobs in work and ready, its limits now, and its breaker.
+
+    ``open_until`` 0: closed. ``failures`` counts failures in a row, ``reason`` is the last one in words.
+    """
+
+    destination: str
+    in_flight: int
+    ready: int
+    max_concurrency: int
+    next_start: int = 0
+    open_until: int = 0
+    failures: int = 0
+    reason: str = ""
+
+
 class IDeliverySchedule(Interface):
     """Every method raises ScheduleUnavailable when Redis does not answer in time. Safe to repeat."""
 
@@ -101,3 +128,12 @@ class IDeliverySchedule(Interface):
 
     async def length() -> int:
         """How many jobs the schedule knows."""
+
+    async def turn(job_id: str) -> Turn | None:
+        """What the schedule knows of a job, None when it does not know it."""
+
+    async def destination(destination: str) -> DestinationState:
+        """How a destination stands; one that nobody used stands at its defaults."""
+
+    async def destinations() -> Sequence[DestinationState]:
+        """Those with work or an open breaker, by name; at most 1000."""

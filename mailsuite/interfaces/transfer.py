@@ -9,15 +9,20 @@ from zope.interface import Interface
 
 from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.job import Outcome
+from mailsuite.model.tls_policy import OPPORTUNISTIC, TlsPolicy
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where to connect: ``name`` is the MX host, ``addresses`` its IPs in the order to try, ``port`` usually 25."""
+    """Where to connect: ``name`` is the MX host, ``addresses`` its IPs in the order to try, ``port`` usually 25.
+
+    ``tls`` is what the link must be.
+    """
 
     name: str
     addresses: tuple[str, ...]
     port: int = 25
+    tls: TlsPolicy = OPPORTUNISTIC
 
 
 class ITransferClient(Interface):

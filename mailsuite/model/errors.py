@@ -31,6 +31,19 @@ class DestinationDown(Deferral):
     """A host could not be reached, timed out or answered 421: a fault of the destination, not of the message."""
 
 
+class DestinationBusy(DestinationDown):
+    """The host works but wants fewer links or messages at a time, e.g. "too many connections"."""
+
+
+class Postponed(Exception):
+    """An attempt that was none: a local limit forbids it until ``until`` (ms); ``reason`` in words."""
+
+    def __init__(self, until: int, reason: str) -> None:
+        super().__init__(reason)
+        self.until = until
+        self.reason = reason
+
+
 class StoreUnavailable(Deferral):
     """The store cannot take or give data now: locked, full, gone."""
 

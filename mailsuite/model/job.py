@@ -177,12 +177,16 @@ def jobs_of(message: QueuedMessage) -> tuple[Job, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one attempt gave for one recipient. ``status`` bears the remote text verbatim; ``mx`` says who answered."""
+    """What one attempt gave for one recipient. ``status`` bears the remote text verbatim; ``mx`` says who answered.
+
+    ``dsn_passed``: the next host took over what NOTIFY asks for (RFC 3461 section 5.2.2).
+    """
 
     recipient: Recipient
     state: RecipientState
     status: Status
     mx: str = ""
+    dsn_passed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
