@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,22 @@ import click
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
+from mailsuite.mda.accounts import Accounts
 from mailsuite.model.errors import Conflict, MailError, NotThere, StoreUnavailable
+from mailsuite.model.job import Lane
+from mailsuite.mta.bounce import Bouncer
+from mailsuite.queue.accept import Queue
+from mailsuite.queue.control import Control
+from mailsuite.redis.connection import Link
+from mailsuite.redis.schedule import RedisSchedule
+from mailsuite.redis.server import PrivateServer
 from mailsuite.runtime.clock import now
 from mailsuite.runtime.settings import Settings
 from mailsuite.runtime.threads import Threads
+from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.job_control import JobControl
+from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.schema import SchemaRefused
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.trace import TraceStore
@@ -27,9 +38,36 @@ from mailsuite.sqlite.trace import TraceStore
 class Tools:
     """What commands work with."""
 
+    settings: Settings
+    reactor: Any
+    store: Store
     directory: AccountDirectory
     threads: Threads
     traces: TraceStore
+
+    @staticmethod
+    def clock() -> int:
+        """The time, in ms since 1970."""
+        return now()
+
+    @asynccontextmanager
+    async def control(self) -> AsyncIterator[Control]:
+        """The queue to act on; the schedule may be away."""
+        settings = self.settings
+        keeper = BlobKeeper(self.store, settings.database.with_name("blobs"))
+        blobs, jobs = BlobStore(self.store, keeper), JobStore(self.store, keeper)
+        link = Link(self.reactor, settings.redis.url or PrivateServer(self.reactor, settings.server.data).url)
+        schedules = {lane: RedisSchedule(link, lane) for lane in Lane}
+        accounts = Accounts(self.directory, now)
+        delivery, hostname = settings.delivery, settings.server.hostname
+        queue = Queue(
+            jobs, accounts.hosts, schedules, hostname, now, os.urandom, delivery.expire, delivery.expire_notices
+        )
+        notices = Bouncer(queue, blobs, hostname, now)
+        try:
+            yield Control(jobs, JobControl(self.store), schedules, notices, now, "mailctl")
+        finally:
+            await link.close()
 
 
 def as_owner(data: Path) -> None:
@@ -56,7 +94,7 @@ def with_store(settings: Settings, work: Callable[[Tools], Awaitable[None]]) -> 
                 store.start()
                 threads.start()
                 ending.callback(threads.stop)
-                await work(Tools(AccountDirectory(store), threads, TraceStore(store)))
+                await work(Tools(settings, reactor, store, AccountDirectory(store), threads, TraceStore(store)))
             except StoreUnavailable as error:
                 problems.append(f"the store cannot be used: {error.detail}")
             except (Conflict, NotThere, SchemaRefused, ValueError, MailError) as error:

@@ -17,7 +17,8 @@ class Submission:
     ``account`` is the id of the account that submits, None for mail from other hosts and for notices.
     ``sent_copy``: file a copy in the submitter's Sent folder. ``id``: a deterministic id (notices), else made.
     ``self_address``: the submitter's own address (key form): its recipients are filed at once. ``quarantine``: it is
-    suspect, and is filed into Spam.
+    suspect, and is filed into Spam. ``not_before`` (ms since 1970): nothing happens with it until then, not even the
+    Sent copy, so that what is withdrawn leaves no trace; its lifetime begins then.
     """
 
     envelope: Envelope
@@ -29,6 +30,7 @@ class Submission:
     id: str = ""
     idempotency_key: str | None = None
     quarantine: bool = False
+    not_before: int = 0
     lifetime: int | None = None
     """Milliseconds until it expires; None: the configured time."""
 

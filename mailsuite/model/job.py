@@ -56,7 +56,10 @@ class PlanEntry:
 
 @dataclass(frozen=True, slots=True)
 class QueuedMessage:
-    """One accepted message. ``blob`` is the SHA-256 of the content in hex; ``account`` is the submitter or None."""
+    """One accepted message. ``blob`` is the SHA-256 of the content in hex; ``account`` is the submitter or None.
+
+    ``not_before``: nothing is done with it until then, and its submitter may withdraw it; 0: at once.
+    """
 
     id: str
     blob: str
@@ -68,6 +71,7 @@ class QueuedMessage:
     expires: int
     plan: tuple[PlanEntry, ...]
     idempotency_key: str | None = None
+    not_before: int = 0
 
 
 class RecipientState(StrEnum):
@@ -165,7 +169,7 @@ def jobs_of(message: QueuedMessage) -> tuple[Job, ...]:
             destination=entry.destination,
             priority=message.priority,
             state=JobState.PENDING,
-            next_attempt=message.created,
+            next_attempt=max(message.created, message.not_before),
             attempts=0,
             epoch=0,
             claim=None,

@@ -104,9 +104,11 @@ class Queue:
             account=submission.account,
             priority=submission.priority,
             created=now,
-            expires=now + (lifetime if submission.lifetime is None else submission.lifetime),
+            expires=max(now, submission.not_before)
+            + (lifetime if submission.lifetime is None else submission.lifetime),
             plan=plan(submission, local),
             idempotency_key=submission.idempotency_key,
+            not_before=submission.not_before,
         )
 
     async def _known(self, message: QueuedMessage) -> QueuedMessage:
@@ -118,7 +120,8 @@ class Queue:
         return known
 
     async def _start(self, message: QueuedMessage) -> None:
-        eager = {f"{message.id}.{entry.n}" for entry in message.plan if entry.eager}
+        waits = message.not_before > message.created
+        eager = set() if waits else {f"{message.id}.{entry.n}" for entry in message.plan if entry.eager}
         for job in jobs_of(message):
             if job.id in eager and self._eager is not None and await self._eager(job.id):
                 continue

@@ -6,7 +6,17 @@ from sqlite3 import Row
 from typing import Any
 
 from mailsuite.model.errors import Undecodable
-from mailsuite.model.job import HISTORY, Attempt, Claim, Job, JobState, Priority, QueuedMessage, RecipientResult
+from mailsuite.model.job import (
+    HISTORY,
+    Attempt,
+    Claim,
+    Job,
+    JobState,
+    JobUpdate,
+    Priority,
+    QueuedMessage,
+    RecipientResult,
+)
 from mailsuite.sqlite import codec
 from mailsuite.sqlite.codec import decode, encode
 
@@ -16,8 +26,14 @@ JOB = (
 )
 """The columns that ``job`` takes."""
 
-QUEUED = "id, blob, size, account, priority, created, expires, idempotency_key, envelope, plan"
+QUEUED = "id, blob, size, account, priority, created, expires, idempotency_key, envelope, plan, not_before"
 """The columns that ``queued`` takes."""
+
+RESULT = (
+    "state = ?, next_attempt = ?, attempts = ?, recipients = ?, history = ?, delay_notice_at = ?,"
+    " worker = NULL, until = 0, dot_at = 0"
+)
+"""What an UPDATE with ``result_values`` sets: an attempt's result, and the end of the claim."""
 
 
 def job(row: Row) -> Job:
@@ -77,20 +93,33 @@ def new_job_values(job: Job) -> tuple[Any, ...]:
     )
 
 
-def queued(row: Row) -> QueuedMessage:
-    """A queued message; raises Undecodable."""
-    what = f"queued message {row['id']}"
+def result_values(update: JobUpdate) -> tuple[Any, ...]:
+    """The values for ``RESULT``."""
+    return (
+        update.state.value,
+        update.next_attempt,
+        update.attempts,
+        encode(update.recipients),
+        encode(update.history),
+        update.delay_notice_at,
+    )
+
+
+def queued(row: Row, prefix: str = "") -> QueuedMessage:
+    """A queued message, from columns whose names begin with ``prefix``; raises Undecodable."""
+    what = f"queued message {row[prefix + 'id']}"
     return QueuedMessage(
-        id=row["id"],
-        blob=row["blob"],
-        size=row["size"],
-        envelope=decode(codec.envelope, row["envelope"], what),
-        account=row["account"],
-        priority=Priority(row["priority"]),
-        created=row["created"],
-        expires=row["expires"],
-        plan=decode(codec.plan, row["plan"], what),
-        idempotency_key=row["idempotency_key"],
+        id=row[prefix + "id"],
+        blob=row[prefix + "blob"],
+        size=row[prefix + "size"],
+        envelope=decode(codec.envelope, row[prefix + "envelope"], what),
+        account=row[prefix + "account"],
+        priority=Priority(row[prefix + "priority"]),
+        created=row[prefix + "created"],
+        expires=row[prefix + "expires"],
+        plan=decode(codec.plan, row[prefix + "plan"], what),
+        idempotency_key=row[prefix + "idempotency_key"],
+        not_before=row[prefix + "not_before"],
     )
 
 
@@ -107,6 +136,7 @@ def queued_values(value: QueuedMessage) -> tuple[Any, ...]:
         value.idempotency_key,
         encode(value.envelope),
         encode(value.plan),
+        value.not_before,
     )
 
 

@@ -12,8 +12,15 @@ from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.model.job import Attempt, Job, JobUpdate, Lane, NotClaimable, QueuedMessage, jobs_of
 from mailsuite.sqlite import jobrows
 from mailsuite.sqlite.blobs import BlobKeeper
-from mailsuite.sqlite.codec import encode
-from mailsuite.sqlite.jobrows import JOB, QUEUED, longer_history, new_job_values, queued_values
+from mailsuite.sqlite.jobrows import (
+    JOB,
+    QUEUED,
+    RESULT,
+    longer_history,
+    new_job_values,
+    queued_values,
+    result_values,
+)
 from mailsuite.sqlite.store import Store
 
 IN_DOUBT = "in doubt: it ended after the final dot was due, the other side may have the message"
@@ -194,21 +201,7 @@ def _claim(c: Connection, job_id: str, worker: str, now: int, until: int) -> Job
 
 
 def _record(c: Connection, job_id: str, epoch: int, update: JobUpdate) -> bool:
-    return _update(
-        c,
-        "state = ?, next_attempt = ?, attempts = ?, recipients = ?, history = ?, delay_notice_at = ?,"
-        " worker = NULL, until = 0, dot_at = 0 WHERE id = ? AND epoch = ?",
-        (
-            update.state.value,
-            update.next_attempt,
-            update.attempts,
-            encode(update.recipients),
-            encode(update.history),
-            update.delay_notice_at,
-            job_id,
-            epoch,
-        ),
-    )
+    return _update(c, f"{RESULT} WHERE id = ? AND epoch = ?", (*result_values(update), job_id, epoch))
 
 
 def _release(c: Connection, job_id: str, epoch: int, next_attempt: int) -> bool:

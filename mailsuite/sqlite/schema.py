@@ -148,7 +148,10 @@ _TRACES = (
     "CREATE INDEX trace_queue ON trace (queue_id) WHERE queue_id <> ''",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES)
+# Messages that wait for a time, and may be withdrawn until then; 0: none.
+_HOLD = ("ALTER TABLE queued ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _HOLD)
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 
 

@@ -27,38 +27,45 @@ from mailsuite.testing.fake_blobs import FakeBlobStore
 
 @implementer(IJobStore)
 class FakeJobStore:
-    """See IJobStore. Jobs whose ids are in ``spoiled`` behave as undecodable rows do."""
+    """See IJobStore. Jobs whose ids are in ``spoiled`` behave as undecodable rows do.
+
+    ``queued`` and ``known`` are the messages and jobs by their ids.
+    """
 
     def __init__(self, blobs: FakeBlobStore, check: Callable[[], None]) -> None:
         self.spoiled: set[str] = set()
         self._blobs = blobs
         self._check = check
-        self._queued: dict[str, QueuedMessage] = {}
-        self._jobs: dict[str, Job] = {}
+        self.queued: dict[str, QueuedMessage] = {}
+        self.known: dict[str, Job] = {}
+
+    def listed(self) -> list[Job]:
+        """All jobs, as lists show them."""
+        return self._list(lambda job: job.id, lambda job: True)
 
     def blobs(self) -> set[str]:
         """What the queue refers to."""
-        return {message.blob for message in self._queued.values()}
+        return {message.blob for message in self.queued.values()}
 
     async def commit(self, message: QueuedMessage, content: bytes) -> bool:
         self._check()
-        if message.id in self._queued or self._by_key(message.account, message.idempotency_key):
+        if message.id in self.queued or self._by_key(message.account, message.idempotency_key):
             return False
         if self._blobs.keep(content, message.created) != message.blob:
             raise ValueError(f"queued message {message.id}: blob is not the SHA-256 of the content")
-        self._queued[message.id] = message
-        self._jobs.update({job.id: job for job in jobs_of(message)})
+        self.queued[message.id] = message
+        self.known.update({job.id: job for job in jobs_of(message)})
         return True
 
     def _by_key(self, account: str | None, key: str | None) -> QueuedMessage | None:
         if account is None or key is None:
             return None
-        found = (m for m in self._queued.values() if (m.account, m.idempotency_key) == (account, key))
+        found = (m for m in self.queued.values() if (m.account, m.idempotency_key) == (account, key))
         return next(found, None)
 
     async def message(self, queue_id: str) -> QueuedMessage | None:
         self._check()
-        return self._queued.get(queue_id)
+        return self.queued.get(queue_id)
 
     async def message_by_key(self, account: str, idempotency_key: str) -> QueuedMessage | None:
         self._check()
@@ -68,11 +75,11 @@ class FakeJobStore:
         self._check()
         if job_id in self.spoiled:
             raise Undecodable(f"job {job_id}", "spoiled")
-        return self._jobs.get(job_id)
+        return self.known.get(job_id)
 
     def _list(self, key: Callable[[Job], Any], wanted: Callable[[Job], bool], limit: int | None = None) -> list[Job]:
         self._check()
-        found = sorted((job for job in self._jobs.values() if wanted(job)), key=key)[:limit]
+        found = sorted((job for job in self.known.values() if wanted(job)), key=key)[:limit]
         return [replace(job, recipients=(), history=()) if job.id in self.spoiled else job for job in found]
 
     async def jobs(self, queue_id: str) -> Sequence[Job]:
@@ -80,7 +87,7 @@ class FakeJobStore:
 
     async def claim(self, job_id: str, worker: str, now: int, until: int) -> Job | NotClaimable:
         self._check()
-        job = self._jobs.get(job_id)
+        job = self.known.get(job_id)
         if job is None or job.state is not JobState.PENDING:
             return NotClaimable(closed=True)
         wait = max(job.next_attempt, job.claim.until if job.claim else 0)
@@ -90,58 +97,49 @@ class FakeJobStore:
             raise Undecodable(f"job {job_id}", "spoiled")
         if job.claim:
             job = _crashed(job)
-        self._jobs[job_id] = job = replace(job, epoch=job.epoch + 1, claim=Claim(worker, until))
+        self.known[job_id] = job = replace(job, epoch=job.epoch + 1, claim=Claim(worker, until))
         return job
 
     def _held(self, job_id: str, epoch: int) -> tuple[Job, Claim] | None:
         self._check()
-        job = self._jobs.get(job_id)
+        job = self.known.get(job_id)
         if job is None or job.epoch != epoch or job.claim is None:
             return None
         return job, job.claim
 
     async def renew(self, job_id: str, epoch: int, until: int) -> bool:
         if held := self._held(job_id, epoch):
-            self._jobs[job_id] = replace(held[0], claim=replace(held[1], until=until))
+            self.known[job_id] = replace(held[0], claim=replace(held[1], until=until))
         return held is not None
 
     async def dot(self, job_id: str, epoch: int, at: int) -> bool:
         held = self._held(job_id, epoch)
         if held is None or held[1].until <= at:
             return False
-        self._jobs[job_id] = replace(held[0], claim=replace(held[1], dot_at=at))
+        self.known[job_id] = replace(held[0], claim=replace(held[1], dot_at=at))
         return True
 
     async def record(self, job_id: str, epoch: int, update: JobUpdate, durable: bool = True) -> bool:
         self._check()
-        job = self._jobs.get(job_id)
+        job = self.known.get(job_id)
         if job is None or job.epoch != epoch or job.state is not JobState.PENDING:
             return False
-        self._jobs[job_id] = replace(
-            job,
-            claim=None,
-            state=update.state,
-            next_attempt=update.next_attempt,
-            attempts=update.attempts,
-            recipients=update.recipients,
-            history=update.history,
-            delay_notice_at=update.delay_notice_at,
-        )
+        self.known[job_id] = updated(job, update)
         return True
 
     async def release(self, job_id: str, epoch: int, next_attempt: int) -> bool:
         if held := self._held(job_id, epoch):
-            self._jobs[job_id] = replace(_unclaimed(held[0]), next_attempt=next_attempt)
+            self.known[job_id] = replace(_unclaimed(held[0]), next_attempt=next_attempt)
         return held is not None
 
     async def free_slot(self, slot: str, incarnation: str) -> int:
         self._check()
         freed = [
             job
-            for job in self._jobs.values()
+            for job in self.known.values()
             if job.claim and job.claim.worker.startswith(slot + "/") and job.claim.worker != incarnation
         ]
-        self._jobs.update({job.id: _crashed(job) for job in freed})
+        self.known.update({job.id: _crashed(job) for job in freed})
         return len(freed)
 
     async def pending(self, lane: Lane, after: str, limit: int) -> Sequence[Job]:
@@ -156,10 +154,10 @@ class FakeJobStore:
 
     async def park(self, job_id: str, text: str, at: int) -> bool:
         self._check()
-        job = self._jobs.get(job_id)
+        job = self.known.get(job_id)
         if job is None or job.state is not JobState.PENDING:
             return False
-        self._jobs[job_id] = _noted(replace(_unclaimed(job), state=JobState.PARKED), Attempt(at, "", text))
+        self.known[job_id] = _noted(replace(_unclaimed(job), state=JobState.PARKED), Attempt(at, "", text))
         return True
 
     async def forget(self, closed_before: int, limit: int) -> int:
@@ -167,17 +165,31 @@ class FakeJobStore:
         closed = (JobState.DONE, JobState.CANCELLED)
         old = [
             message.id
-            for message in sorted(self._queued.values(), key=lambda message: message.created)
+            for message in sorted(self.queued.values(), key=lambda message: message.created)
             if message.created < closed_before
-            and all(job.state in closed for job in self._jobs.values() if job.queue_id == message.id)
+            and all(job.state in closed for job in self.known.values() if job.queue_id == message.id)
         ][:limit]
         for queue_id in old:
-            del self._queued[queue_id]
-        self._jobs = {job.id: job for job in self._jobs.values() if job.queue_id in self._queued}
+            del self.queued[queue_id]
+        self.known = {job.id: job for job in self.known.values() if job.queue_id in self.queued}
         return len(old)
 
     async def depth(self, lane: Lane) -> int:
         return len(self._list(lambda job: job.id, lambda job: _is_pending(job, lane)))
+
+
+def updated(job: Job, update: JobUpdate) -> Job:
+    """The job with an attempt's result."""
+    return replace(
+        job,
+        claim=None,
+        state=update.state,
+        next_attempt=update.next_attempt,
+        attempts=update.attempts,
+        recipients=update.recipients,
+        history=update.history,
+        delay_notice_at=update.delay_notice_at,
+    )
 
 
 def _is_pending(job: Job, lane: Lane) -> bool:

@@ -1,4 +1,4 @@
-"""FakeStore: the six seams of a store in memory, with a fault that tests switch on."""
+"""FakeStore: the seams of a store in memory, with a fault that tests switch on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from mailsuite.model.errors import StoreUnavailable
 from mailsuite.runtime.clock import Clock
 from mailsuite.testing.fake_blobs import FakeBlobStore
 from mailsuite.testing.fake_directory import FakeAccountDirectory
+from mailsuite.testing.fake_job_control import FakeJobControl
 from mailsuite.testing.fake_jobs import FakeJobStore
 from mailsuite.testing.fake_messages import FakeMessageStore
 from mailsuite.testing.fake_traces import FakeTraceStore
@@ -19,6 +20,7 @@ class FakeStore:
         self.fault = ""
         self.blobs = FakeBlobStore(clock, self._check)
         self.jobs = FakeJobStore(self.blobs, self._check)
+        self.control = FakeJobControl(self.jobs)
         self.messages = FakeMessageStore(clock, self._check)
         self.zones = FakeZoneSource(self._check)
         self.directory = FakeAccountDirectory(self.zones, self._check)

@@ -1,4 +1,4 @@
-"""The contracts of a store's six seams on the fake."""
+"""The contracts of a store's seams on the fake."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mailsuite.testing.builders import NOW, filing
 from mailsuite.testing.contracts.blobs import BlobStoreContract
 from mailsuite.testing.contracts.claims import ClaimContract
 from mailsuite.testing.contracts.directory import AccountDirectoryContract
+from mailsuite.testing.contracts.job_control import JobControlContract
 from mailsuite.testing.contracts.jobs import JobStoreContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
@@ -28,7 +29,9 @@ class _Fake:
         async def spoil(job_id: str) -> None:
             store.jobs.spoiled.add(job_id)
 
-        return Stores(store.blobs, store.jobs, store.messages, store.directory, store.zones, store.traces, spoil)
+        return Stores(
+            store.blobs, store.jobs, store.messages, store.directory, store.zones, store.traces, store.control, spoil
+        )
 
 
 class FakeBlobStoreTests(_Fake, BlobStoreContract, TestCase):
@@ -37,6 +40,10 @@ class FakeBlobStoreTests(_Fake, BlobStoreContract, TestCase):
 
 class FakeJobStoreTests(_Fake, JobStoreContract, TestCase):
     """IJobStore in memory."""
+
+
+class FakeJobControlTests(_Fake, JobControlContract, TestCase):
+    """IJobControl in memory."""
 
 
 class FakeClaimTests(_Fake, ClaimContract, TestCase):

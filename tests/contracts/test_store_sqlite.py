@@ -1,4 +1,4 @@
-"""The contracts of a store's six seams on SQLite."""
+"""The contracts of a store's seams on SQLite."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 from mailsuite.runtime.clock import Clock
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.job_control import JobControl
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.store import Store
@@ -18,6 +19,7 @@ from mailsuite.sqlite.zones import ZoneSource
 from mailsuite.testing.contracts.blobs import BlobStoreContract
 from mailsuite.testing.contracts.claims import ClaimContract
 from mailsuite.testing.contracts.directory import AccountDirectoryContract
+from mailsuite.testing.contracts.job_control import JobControlContract
 from mailsuite.testing.contracts.jobs import JobStoreContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
@@ -48,12 +50,17 @@ class _Sqlite(StoreContract):
             AccountDirectory(store),
             ZoneSource(store),
             TraceStore(store),
+            JobControl(store),
             spoil,
         )
 
 
 class SqliteBlobStoreTests(_Sqlite, BlobStoreContract, TestCase):
     """IBlobStore in SQLite and files."""
+
+
+class SqliteJobControlTests(_Sqlite, JobControlContract, TestCase):
+    """IJobControl in SQLite."""
 
 
 class SqliteJobStoreTests(_Sqlite, JobStoreContract, TestCase):

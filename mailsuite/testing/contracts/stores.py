@@ -1,4 +1,4 @@
-"""StoreContract: what the contract suites of a store's six seams have in common."""
+"""StoreContract: what the contract suites of a store's seams have in common."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from mailsuite.interfaces.blobs import IBlobStore
 from mailsuite.interfaces.directory import IAccountDirectory
+from mailsuite.interfaces.job_control import IJobControl
 from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.trace import ITraceStore
@@ -35,6 +36,7 @@ class Stores:
     directory: IAccountDirectory
     zones: IZoneSource
     traces: ITraceStore
+    control: IJobControl
     spoil: Callable[[str], Awaitable[None]]
 
 
