@@ -17,6 +17,7 @@ _COMMANDS = {
     "check-config": "mailsuite.cli.check:check_config",
     "demo": "mailsuite.cli.demo:demo",
     "domain": "mailsuite.cli.domain:domain",
+    "suppression": "mailsuite.cli.suppression:suppression",
     "trace": "mailsuite.cli.trace:trace",
 }
 

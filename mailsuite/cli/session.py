@@ -20,6 +20,7 @@ from mailsuite.runtime.threads import Threads
 from mailsuite.sqlite.directory import AccountDirectory
 from mailsuite.sqlite.schema import SchemaRefused
 from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.suppressions import SuppressionList
 from mailsuite.sqlite.trace import TraceStore
 
 
@@ -30,6 +31,7 @@ class Tools:
     directory: AccountDirectory
     threads: Threads
     traces: TraceStore
+    suppressions: SuppressionList
 
 
 def as_owner(data: Path) -> None:
@@ -56,7 +58,7 @@ def with_store(settings: Settings, work: Callable[[Tools], Awaitable[None]]) -> 
                 store.start()
                 threads.start()
                 ending.callback(threads.stop)
-                await work(Tools(AccountDirectory(store), threads, TraceStore(store)))
+                await work(Tools(AccountDirectory(store), threads, TraceStore(store), SuppressionList(store)))
             except StoreUnavailable as error:
                 problems.append(f"the store cannot be used: {error.detail}")
             except (Conflict, NotThere, SchemaRefused, ValueError, MailError) as error:

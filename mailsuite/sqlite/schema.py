@@ -148,7 +148,17 @@ _TRACES = (
     "CREATE INDEX trace_queue ON trace (queue_id) WHERE queue_id <> ''",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES)
+_SUPPRESSIONS = (
+    # Where an account's bulk mail does not go; `status` is what the other side said.
+    """
+    CREATE TABLE suppression (
+        account TEXT NOT NULL, address TEXT NOT NULL, status TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (account, address)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _SUPPRESSIONS)
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 
 
