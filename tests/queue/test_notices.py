@@ -133,7 +133,7 @@ class QueueCase(SynchronousTestCase):
 
     def told(self) -> list[tuple[str, Mapping[str, str]]]:
         """The notices that were handed in: to whom, and what of whom."""
-        found = []
+        found: list[tuple[str, Mapping[str, str]]] = []
         for lane in Lane:
             pending = self.successResultOf(Deferred.fromCoroutine(self.store.jobs.pending(lane, "", 1000)))
             for job in pending:
