@@ -63,6 +63,8 @@ class Delays:
                 if message is None:
                     continue
                 if self._clock() - message.created < min(self._policy.delay_notice or GIVE_UP, GIVE_UP):
+                    if "-" in message.id:
+                        continue  # a notice: its id begins with that of an older message
                     return done  # ids sort by time: all others are younger
                 if self._stuck(job) and self._due(message, job) and await self._settle(message, job):
                     done += 1

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from twisted.logger import Logger
+
 from mailsuite.interfaces.notices import INotices
+from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.job import (
     HISTORY,
     SENT,
@@ -20,6 +23,8 @@ from mailsuite.model.job import (
     RecipientState,
 )
 from mailsuite.model.status import Status
+
+log = Logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +68,20 @@ async def tell(notices: INotices, message: QueuedMessage, job: Job, settlement: 
 
     It comes before the record: a crash in between repeats the notices under the same ids, i.e. once.
     """
-    if settlement.failures:
-        await notices.failed(message, job, settlement.failures)
-    if settlement.delayed:
-        await notices.delayed(message, job, settlement.delayed, message.expires)
-    if settlement.delivered:
-        await notices.succeeded(message, job, settlement.delivered, relayed=False)
-    if settlement.relayed:
-        await notices.succeeded(message, job, settlement.relayed, relayed=True)
+    try:
+        if settlement.failures:
+            await notices.failed(message, job, settlement.failures)
+        if settlement.delayed:
+            await notices.delayed(message, job, settlement.delayed, message.expires)
+        if settlement.delivered:
+            await notices.succeeded(message, job, settlement.delivered, relayed=False)
+        if settlement.relayed:
+            await notices.succeeded(message, job, settlement.relayed, relayed=True)
+    except StoreUnavailable:
+        raise
+    except Exception:
+        # A fault of ours. The result must be recorded all the same: else what was sent is sent again and again.
+        log.failure("{job_id}: the originator could not be told", job_id=job.id)
 
 
 def _expired(result: RecipientResult, now: int) -> RecipientResult:
@@ -119,6 +130,8 @@ def settle(
         state = JobState.DONE
     delayed = delay_due(message, job, now, policy, results) if state is JobState.PENDING else ()
     taken = [r for r in new if r.state is RecipientState.DELIVERED and "SUCCESS" in r.recipient.notify]
+    if any(entry.quarantine for entry in message.plan if job.id == f"{message.id}.{entry.n}"):
+        taken = []  # whoever forged it is not told that the address exists, nor whoever was forged
     local = job.lane is Lane.LOCAL
     passed = {key for key, outcome in by_key.items() if outcome.dsn_passed}
     text = "; ".join(f"{o.recipient.address}: {o.state.value} {o.status}" for o in outcomes)

@@ -15,7 +15,7 @@ from mailsuite.mime.dsn import Notice, parse_notice
 from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.errors import StoreUnavailable
-from mailsuite.model.job import Job, JobState, Lane, Outcome, QueuedMessage, RecipientState
+from mailsuite.model.job import Job, JobState, Lane, Outcome, QueuedMessage, RecipientResult, RecipientState
 from mailsuite.model.status import Status
 from mailsuite.mta.notices import Notices
 from mailsuite.queue.accept import Queue
@@ -208,6 +208,41 @@ class AttemptTests(QueueCase):
         self.assertIs(self.job(message).state, JobState.DONE)
         self.assertEqual(len(self.told()), 1)
 
+    def test_f062_the_store_fails_when_the_notice_is_due(self) -> None:
+        """The worker waits with the result: whom the message reached does not get it again."""
+        self.peer.says = {"a@remote.example": [NO]}
+        calls: list[Job] = []
+        real = self.notices.failed
+
+        async def fails(message: QueuedMessage, job: Job, results: Sequence[RecipientResult]) -> None:
+            calls.append(job)
+            if len(calls) < 4:
+                raise StoreUnavailable("locked")
+            await real(message, job, results)
+
+        self.patch(self.notices, "failed", fails)
+        self.work()
+        message = self.accept(recipient("a"), recipient("b"))
+        self.pass_time(10)
+        self.assertEqual((len(calls), len(self.peer.tried)), (4, 1))
+        self.assertIs(self.job(message).state, JobState.DONE)
+        self.assertEqual(self.told(), [(ALICE, {"a@remote.example": "failed"})])
+
+    def test_f062_a_fault_of_ours_in_the_notice(self) -> None:
+        """It is logged once, and the result is recorded: nobody gets the message twice."""
+        self.peer.says = {"a@remote.example": [NO]}
+
+        async def fails(*_: object) -> None:
+            raise ZeroDivisionError("a bug")
+
+        self.patch(self.notices, "failed", fails)
+        self.work()
+        message = self.accept(recipient("a"), recipient("b"))
+        self.pass_time(300, 5)
+        self.assertEqual(len(self.peer.tried), 1)
+        self.assertIs(self.job(message).state, JobState.DONE)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     async def true(self) -> bool:
         """The dot may go."""
         return True
@@ -315,6 +350,17 @@ class DelaysTests(QueueCase):
         self.pass_time(OVERDUE / 1000, 60)
         self.assertEqual(self.round(fresh), 1)
 
+    def test_notices_do_not_hide_older_mail(self) -> None:
+        """A young notice sorts behind its message, before other old mail."""
+        first = self.accept(recipient("a"))
+        self.reactor.advance(1)
+        self.accept(recipient("b"))
+        self.pass_time(5 * HOUR, 600)
+        envelope = Envelope(None, (recipient("x"),))
+        notice = Submission(envelope, b"Subject: y\r\n\r\n", id=f"{first.id}-0-f1-00000000")
+        self.successResultOf(Deferred.fromCoroutine(self.queue.accept(notice)))
+        self.assertEqual(self.round(), 2)
+
     def test_what_a_worker_has_is_left_to_it(self) -> None:
         """A claimed job, and one whose retry is still to come, are not touched."""
         message = self.accept(recipient("a"))
@@ -329,6 +375,10 @@ class DelaysTests(QueueCase):
         later = self.now() + 60_000
         self.successResultOf(Deferred.fromCoroutine(self.store.jobs.release(claim.id, claim.epoch, later)))
         self.assertEqual(self.round(), 0)
+        self.pass_time(120, 60)
+        self.assertEqual(self.round(), 0, "due for a minute only")
+        self.pass_time(OVERDUE / 1000, 60)
+        self.assertEqual(self.round(), 1)
 
     def test_a_damaged_job_stops_nobody(self) -> None:
         """Whoever attempts it parks it; the others are told of."""

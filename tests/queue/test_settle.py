@@ -175,6 +175,13 @@ class SuccessTests(SynchronousTestCase):
             self.assertEqual(self.told(asking(*notify, destination=LOCAL), False), (0, 0))
             self.assertEqual(self.told(asking(*notify), False), (0, 0))
 
+    def test_suspect_mail(self) -> None:
+        """What is filed into Spam confirms nothing to whoever sent it, or was said to."""
+        m = asking("SUCCESS", destination=LOCAL, account=None)
+        self.assertEqual(self.told(m, False), (1, 0))
+        m = replace(m, plan=(replace(m.plan[0], quarantine=True),))
+        self.assertEqual(self.told(m, False), (0, 0))
+
     def test_once(self) -> None:
         """A recipient reached earlier is not told of again."""
         m = message("a@remote.example", "b@remote.example")
