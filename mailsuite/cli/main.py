@@ -18,6 +18,7 @@ _COMMANDS = {
     "demo": "mailsuite.cli.demo:demo",
     "domain": "mailsuite.cli.domain:domain",
     "queue": "mailsuite.cli.queue:queue",
+    "suppression": "mailsuite.cli.suppression:suppression",
     "trace": "mailsuite.cli.trace:trace",
 }
 

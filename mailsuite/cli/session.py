@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from mailsuite.mda.accounts import Accounts
+from mailsuite.model.address import Address
 from mailsuite.model.errors import Conflict, MailError, NotThere, StoreUnavailable
 from mailsuite.model.job import Lane
-from mailsuite.mta.bounce import Bouncer
+from mailsuite.mta.notices import Notices
 from mailsuite.queue.accept import Queue
 from mailsuite.queue.control import Control
 from mailsuite.redis.connection import Link
@@ -31,19 +32,33 @@ from mailsuite.sqlite.job_control import JobControl
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.schema import SchemaRefused
 from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.suppressions import SuppressionList
 from mailsuite.sqlite.trace import TraceStore
 
 
-@dataclass(frozen=True, slots=True)
 class Tools:
-    """What commands work with."""
+    """What commands work with, each part made when it is first asked for."""
 
-    settings: Settings
-    reactor: Any
-    store: Store
-    directory: AccountDirectory
-    threads: Threads
-    traces: TraceStore
+    def __init__(self, settings: Settings, reactor: Any, store: Store, threads: Threads) -> None:
+        self.settings = settings
+        self.reactor = reactor
+        self.threads = threads
+        self._store = store
+
+    @cached_property
+    def directory(self) -> AccountDirectory:
+        """Domains and accounts."""
+        return AccountDirectory(self._store)
+
+    @cached_property
+    def traces(self) -> TraceStore:
+        """What happened in SMTP sessions."""
+        return TraceStore(self._store)
+
+    @cached_property
+    def suppressions(self) -> SuppressionList:
+        """Where bulk mail does not go."""
+        return SuppressionList(self._store)
 
     @staticmethod
     def clock() -> int:
@@ -54,8 +69,8 @@ class Tools:
     async def control(self) -> AsyncIterator[Control]:
         """The queue to act on; the schedule may be away."""
         settings = self.settings
-        keeper = BlobKeeper(self.store, settings.database.with_name("blobs"))
-        blobs, jobs = BlobStore(self.store, keeper), JobStore(self.store, keeper)
+        keeper = BlobKeeper(self._store, settings.database.with_name("blobs"))
+        blobs, jobs = BlobStore(self._store, keeper), JobStore(self._store, keeper)
         link = Link(self.reactor, settings.redis.url or PrivateServer(self.reactor, settings.server.data).url)
         schedules = {lane: RedisSchedule(link, lane) for lane in Lane}
         accounts = Accounts(self.directory, now)
@@ -63,9 +78,10 @@ class Tools:
         queue = Queue(
             jobs, accounts.hosts, schedules, hostname, now, os.urandom, delivery.expire, delivery.expire_notices
         )
-        notices = Bouncer(queue, blobs, hostname, now)
+        postmaster = settings.server.postmaster or Address("postmaster", hostname)
+        notices = Notices(queue, blobs, hostname, postmaster, now)
         try:
-            yield Control(jobs, JobControl(self.store), schedules, notices, now, "mailctl")
+            yield Control(jobs, JobControl(self._store), schedules, notices, now, "mailctl")
         finally:
             await link.close()
 
@@ -94,7 +110,7 @@ def with_store(settings: Settings, work: Callable[[Tools], Awaitable[None]]) -> 
                 store.start()
                 threads.start()
                 ending.callback(threads.stop)
-                await work(Tools(settings, reactor, store, AccountDirectory(store), threads, TraceStore(store)))
+                await work(Tools(settings, reactor, store, threads))
             except StoreUnavailable as error:
                 problems.append(f"the store cannot be used: {error.detail}")
             except (Conflict, NotThere, SchemaRefused, ValueError, MailError) as error:

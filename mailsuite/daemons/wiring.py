@@ -13,23 +13,26 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from mailsuite.daemons.services import Loop, Part
+from mailsuite.daemons.services import Every, Loop, Part
 from mailsuite.daemons.slot import Slot
 from mailsuite.interfaces.schedule import Limits
 from mailsuite.login.checker import CredentialChecker
 from mailsuite.login.passwords import Passwords
 from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.deliver import Deliverer
+from mailsuite.model.address import Address
 from mailsuite.model.errors import LookupFailed, MailError, ScheduleUnavailable, StoreUnavailable
 from mailsuite.model.job import Job, Lane, Outcome, QueuedMessage, RecipientState
 from mailsuite.msa.allowance import Allowance, Rates
-from mailsuite.mta.bounce import Bouncer
+from mailsuite.mta.notices import Notices
 from mailsuite.net.dns_client import StubResolver
 from mailsuite.net.proxy_protocol import ProxyEndpoint
 from mailsuite.net.tls import ServerTls
 from mailsuite.queue.accept import Queue
+from mailsuite.queue.delays import Delays
 from mailsuite.queue.reconcile import Reconciler
 from mailsuite.queue.settle import RetryPolicy
+from mailsuite.queue.suppress import Suppressing
 from mailsuite.queue.worker import Attempt, Tools, Worker
 from mailsuite.redis.connection import Link
 from mailsuite.redis.counters import RedisCounter
@@ -50,6 +53,7 @@ from mailsuite.sqlite.directory import AccountDirectory
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.suppressions import SuppressionList
 from mailsuite.sqlite.trace import TraceStore
 from mailsuite.sqlite.zones import ZoneSource
 
@@ -119,6 +123,11 @@ class Wiring:
     def traces(self) -> TraceStore:
         """What happened in SMTP sessions."""
         return TraceStore(self.store)
+
+    @cached_property
+    def suppressions(self) -> SuppressionList:
+        """Where bulk mail does not go."""
+        return SuppressionList(self.store)
 
     @cached_property
     def trace(self) -> TraceWriter:
@@ -223,12 +232,25 @@ class Wiring:
             self.blobs,
             self.queue.recent,
             self.schedules[lane],
-            self._counted(lane, attempt),
-            Bouncer(self.queue, self.blobs, self.settings.server.hostname, self.clock),
-            RetryPolicy(delivery.retry, delivery.retry_limit),
+            self._counted(lane, Suppressing(attempt, self.suppressions, self.clock)),
+            self.notices,
+            self.policy,
             self.tools,
             delivery.concurrency,
         )
+
+    @cached_property
+    def notices(self) -> Notices:
+        """What originators are told."""
+        hostname = self.settings.server.hostname
+        postmaster = self.settings.server.postmaster or Address("postmaster", hostname)
+        return Notices(self.queue, self.blobs, hostname, postmaster, self.clock)
+
+    @cached_property
+    def policy(self) -> RetryPolicy:
+        """When to try again, and when to tell of a delay."""
+        delivery = self.settings.delivery
+        return RetryPolicy(delivery.retry, delivery.retry_limit, delivery.delay_notice)
 
     def _counted(self, lane: Lane, attempt: Attempt) -> Attempt:
         async def count(
@@ -275,10 +297,13 @@ class Wiring:
         await deferLater(self.reactor, seconds)
 
     def work(self, worker: Worker, lane: Lane) -> None:
-        """Run a worker, and the reconciler of its lane, from start to stop."""
+        """Run a worker, and what looks after the jobs of its lane, from start to stop."""
         self.daemon.add(Loop(worker), Stage.WORK)
         reconciler = Reconciler(self.jobs, {lane: self.schedules[lane]}, self.clock, self.sleep)
         self.daemon.add(Loop(reconciler), Stage.WORK)
+        schedule = self.schedules[lane]
+        delays = Delays(worker.name, lane, self.jobs, schedule, self.notices, self.policy, self.clock)
+        self.daemon.add(Loop(Every(self.reactor, 300, delays.round, "telling of delays")), Stage.WORK)
 
     # Filing
 

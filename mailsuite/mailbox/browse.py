@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from mailsuite.interfaces.blobs import IBlobStore
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.threads import InThread
-from mailsuite.mime.dsn import Notice, parse_notice
+from mailsuite.mime.dsn import STATUS_TYPES, Notice, parse_notice
 from mailsuite.mime.sanitize import Sanitized, sanitize, text_to_html
 from mailsuite.mime.text import best_html, best_text, decode_bytes, decode_text, html_to_text
 from mailsuite.model.errors import NotThere
@@ -83,7 +83,7 @@ class Browser:
         attachments = tuple(
             part
             for part in _own_parts(message.description.structure)
-            if _is_file(part) and not (notice and part.content_type == "message/delivery-status")
+            if _is_file(part) and not (notice and part.content_type in STATUS_TYPES)
         )
         return Shown(message, message.description.snippet, attachments, notice)
 

@@ -73,6 +73,11 @@ class QueuedMessage:
     idempotency_key: str | None = None
     not_before: int = 0
 
+    @property
+    def begins(self) -> int:
+        """When its delivery may begin: its age counts from then."""
+        return max(self.created, self.not_before)
+
 
 class RecipientState(StrEnum):
     """Where one recipient of a job stands."""
@@ -169,7 +174,7 @@ def jobs_of(message: QueuedMessage) -> tuple[Job, ...]:
             destination=entry.destination,
             priority=message.priority,
             state=JobState.PENDING,
-            next_attempt=max(message.created, message.not_before),
+            next_attempt=message.begins,
             attempts=0,
             epoch=0,
             claim=None,

@@ -1,1 +1,1 @@
-"""Between hosts: receive, trace, route, relay, retry, bounce."""
+"""Between hosts: receive, trace, route, relay, notices."""

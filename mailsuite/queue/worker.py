@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from mailsuite.interfaces.blobs import IBlobStore
 from mailsuite.interfaces.jobs import IJobStore
+from mailsuite.interfaces.notices import INotices
 from mailsuite.interfaces.schedule import IDeliverySchedule, Idle, Lease, Rebuild
 from mailsuite.model.errors import MailError, NotThere, ScheduleUnavailable, StoreUnavailable, Undecodable
 from mailsuite.model.job import (
@@ -21,13 +22,12 @@ from mailsuite.model.job import (
     NotClaimable,
     Outcome,
     QueuedMessage,
-    RecipientResult,
     RecipientState,
 )
 from mailsuite.model.status import Status
 from mailsuite.queue.rebuild import rebuild
 from mailsuite.queue.recent import Recent
-from mailsuite.queue.settle import RetryPolicy, settle
+from mailsuite.queue.settle import RetryPolicy, Settlement, settle, tell
 
 log = Logger()
 
@@ -46,12 +46,6 @@ class Attempt(Protocol):
     async def __call__(
         self, message: QueuedMessage, job: Job, content: bytes, before_dot: Callable[[], Awaitable[bool]]
     ) -> Sequence[Outcome]: ...
-
-
-class Notices(Protocol):
-    """Tells the originator; safe to repeat."""
-
-    async def failed(self, message: QueuedMessage, job: Job, failures: Sequence[RecipientResult]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +100,7 @@ class Worker:
         recent: Recent,
         schedule: IDeliverySchedule,
         attempt: Attempt,
-        notices: Notices,
+        notices: INotices,
         policy: RetryPolicy,
         tools: Tools,
         concurrency: int,
@@ -259,9 +253,7 @@ class Worker:
             outcomes = await self._outcomes(message, job, content, turn)
             now = self.tools.clock()
             settlement = settle(message, job, outcomes, self.name, now, self._policy, self.tools.uniform)
-            if settlement.failures:
-                # Before they are marked: a crash in between repeats the notice under the same id, i.e. once.
-                await self._notices.failed(message, job, settlement.failures)
+            await self._tell(message, job, settlement)
             if not await self._record(job, settlement.update):
                 log.warn("{job_id}: the result came too late, another worker has the job", job_id=job.id)
             for outcome in outcomes:
@@ -301,6 +293,19 @@ class Worker:
             log.failure("{job_id}: the attempt of epoch {epoch} failed", job_id=job.id, epoch=job.epoch)
         state = RecipientState.FAILED if status.permanent else RecipientState.DEFERRED
         return [Outcome(recipient, state, status) for recipient in job.open_recipients]
+
+    async def _tell(self, message: QueuedMessage, job: Job, settlement: Settlement) -> None:
+        """Tell the originator, patiently, as what was sent must not be sent again for the sake of a notice."""
+        while True:
+            try:
+                await tell(self._notices, message, job, settlement)
+            except StoreUnavailable as error:
+                log.warn("{job_id}: a notice waits for the store: {error}", job_id=job.id, error=error.detail)
+                if self._stopping:
+                    raise
+                await self.tools.sleep(1.0)
+            else:
+                return
 
     async def _record(self, job: Job, update: JobUpdate) -> bool:
         """Write the result, patiently: what was sent must not be sent again because the store was busy."""

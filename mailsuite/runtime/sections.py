@@ -112,7 +112,10 @@ class Tls(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """Attempts and retries. The last step of ``retry`` is repeated; ``retry_limit`` 0 is no limit but ``expire``."""
+    """Attempts and retries. The last step of ``retry`` is repeated; ``retry_limit`` 0 is no limit but ``expire``.
+
+    ``delay_notice`` is the age at which the originator is told that a message still waits, 0: never.
+    """
 
     retry: Annotated[tuple[int, ...], read.many(read.duration, least=1)] = (
         _MINUTE,
@@ -126,6 +129,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     retry_limit: Annotated[int, read.whole(0)] = 0
     expire: Time = 5 * _DAY
     expire_notices: Time = _DAY
+    delay_notice: Annotated[int, read.duration_or_never] = 4 * _HOUR
     concurrency: Count = 50
     destination_concurrency: Count = 20
 

@@ -93,6 +93,16 @@ def duration(value: object) -> int:
     return length
 
 
+def duration_or_never(value: object) -> int:
+    """As ``duration``, or 0: never."""
+    if value == 0 and isinstance(value, int) and not isinstance(value, bool):
+        return 0
+    try:
+        return duration(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or 0 for never") from None
+
+
 def size(least: int, because: str) -> Reader[int]:
     """Reads octets: an integer, or a text such as "35MB" (10^6) or "32MiB" (2^20)."""
 

@@ -319,7 +319,11 @@ class ClientSession:
     def _outcomes(self, status: Status | None = None) -> tuple[Outcome, ...]:
         """``status`` is for those of whom nothing is known yet."""
         known = (result or status or _NOTHING_SAID for result in self._results)
-        return tuple(Outcome(r, _state(s), s, self._peer) for r, s in zip(self._recipients, known, strict=True))
+        dsn = "DSN" in self._extensions
+        return tuple(
+            Outcome(r, _state(s), s, self._peer, dsn_passed=dsn and s.positive)
+            for r, s in zip(self._recipients, known, strict=True)
+        )
 
 
 def _state(status: Status) -> RecipientState:

@@ -151,7 +151,17 @@ _TRACES = (
 # Messages that wait for a time, and may be withdrawn until then; 0: none.
 _HOLD = ("ALTER TABLE queued ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0",)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _HOLD)
+_SUPPRESSIONS = (
+    # Where an account's bulk mail does not go; `status` is what the other side said.
+    """
+    CREATE TABLE suppression (
+        account TEXT NOT NULL, address TEXT NOT NULL, status TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (account, address)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _HOLD, _SUPPRESSIONS)
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 
 

@@ -16,6 +16,7 @@ from mailsuite.testing.contracts.jobs import JobStoreContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
 from mailsuite.testing.contracts.stores import Stores
+from mailsuite.testing.contracts.suppressions import SuppressionListContract
 from mailsuite.testing.contracts.threads import ThreadingContract
 from mailsuite.testing.contracts.trace import TraceStoreContract
 from mailsuite.testing.contracts.zones import ZoneSourceContract
@@ -30,7 +31,15 @@ class _Fake:
             store.jobs.spoiled.add(job_id)
 
         return Stores(
-            store.blobs, store.jobs, store.messages, store.directory, store.zones, store.traces, store.control, spoil
+            store.blobs,
+            store.jobs,
+            store.messages,
+            store.directory,
+            store.zones,
+            store.traces,
+            store.control,
+            store.suppressions,
+            spoil,
         )
 
 
@@ -74,6 +83,10 @@ class FakeTraceStoreTests(_Fake, TraceStoreContract, TestCase):
     """ITraceStore in memory."""
 
 
+class FakeSuppressionListTests(_Fake, SuppressionListContract, TestCase):
+    """ISuppressionList in memory."""
+
+
 class FakeFaultTests(TestCase):
     """The fault that tests switch on."""
 
@@ -93,6 +106,7 @@ class FakeFaultTests(TestCase):
                 store.directory.domains(),
                 store.zones.generation(),
                 store.traces.recent(1),
+                store.suppressions.find("a", ()),
             ):
                 try:
                     await call
@@ -101,6 +115,6 @@ class FakeFaultTests(TestCase):
                     failed += 1
             return failed
 
-        self.assertEqual(8, await fails())
+        self.assertEqual(9, await fails())
         store.fault = ""
         self.assertEqual(0, await fails())

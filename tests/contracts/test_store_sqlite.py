@@ -14,6 +14,7 @@ from mailsuite.sqlite.job_control import JobControl
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.suppressions import SuppressionList
 from mailsuite.sqlite.trace import TraceStore
 from mailsuite.sqlite.zones import ZoneSource
 from mailsuite.testing.contracts.blobs import BlobStoreContract
@@ -24,6 +25,7 @@ from mailsuite.testing.contracts.jobs import JobStoreContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
 from mailsuite.testing.contracts.stores import StoreContract, Stores
+from mailsuite.testing.contracts.suppressions import SuppressionListContract
 from mailsuite.testing.contracts.threads import ThreadingContract
 from mailsuite.testing.contracts.trace import TraceStoreContract
 from mailsuite.testing.contracts.zones import ZoneSourceContract
@@ -51,6 +53,7 @@ class _Sqlite(StoreContract):
             ZoneSource(store),
             TraceStore(store),
             JobControl(store),
+            SuppressionList(store),
             spoil,
         )
 
@@ -93,3 +96,7 @@ class SqliteZoneSourceTests(_Sqlite, ZoneSourceContract, TestCase):
 
 class SqliteTraceStoreTests(_Sqlite, TraceStoreContract, TestCase):
     """ITraceStore in SQLite."""
+
+
+class SqliteSuppressionListTests(_Sqlite, SuppressionListContract, TestCase):
+    """ISuppressionList in SQLite."""

@@ -1,27 +1,30 @@
-"""What is in a demonstration's store, read beside the running process by the sqlite3 module alone."""
+"""What is in a demonstration's store, looked at beside the running process by the sqlite3 module alone."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 
-def _ask(directory: Path, sql: str) -> list[tuple[str]]:
-    connection = sqlite3.connect(f"file:{directory / 'mailsuite.db'}?mode=ro", uri=True, timeout=30)
+def ask(directory: Path, sql: str, *values: str) -> list[tuple[Any, ...]]:
+    """The rows that a statement gives; what it changes is committed."""
+    connection = sqlite3.connect(f"file:{directory / 'mailsuite.db'}?mode=rw", uri=True, timeout=30)
     try:
-        return connection.execute(sql).fetchall()
+        with connection:
+            return connection.execute(sql, values).fetchall()
     finally:
         connection.close()
 
 
 def filed_subjects(directory: Path) -> list[str]:
     """The subject of each message in an inbox."""
-    rows = _ask(directory, "SELECT description FROM message WHERE folder = 'inbox'")
+    rows = ask(directory, "SELECT description FROM message WHERE folder = 'inbox'")
     return [json.loads(description)["subject"] for (description,) in rows]
 
 
 def filed_count(directory: Path) -> int:
     """How many messages are in inboxes."""
-    ((count,),) = _ask(directory, "SELECT count(*) FROM message WHERE folder = 'inbox'")
+    ((count,),) = ask(directory, "SELECT count(*) FROM message WHERE folder = 'inbox'")
     return int(count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import smtplib
 import subprocess
 
 import pytest
@@ -131,6 +132,22 @@ class MailFlowTests(SynchronousTestCase):
         alice = self.demo.browser(ALICE)
         alice.send("refuse@remote.example", "not wanted", "please take it")
         until(lambda: "Access denied" in alice.thread("sent", "not wanted"), "the refusal in the thread")
+
+    def test_a_notice_of_success_from_postfix(self) -> None:
+        """What a real Postfix writes when SUCCESS was asked for is shown as what it is."""
+        self.postfix.configure("smtpd_recipient_restrictions=reject_unauth_destination")
+        with smtplib.SMTP("127.0.0.1", self.postfix.port, local_hostname="client.example", timeout=30) as session:
+            session.ehlo()
+            session.mail(ALICE, ["RET=HDRS"])
+            self.assertEqual(session.rcpt("u@remote.example", ["NOTIFY=SUCCESS"])[0], 250)
+            session.data(f"From: {ALICE}\r\nSubject: tell me\r\n\r\nx\r\n".encode())
+        alice = self.demo.browser(ALICE)
+        subject = "Successful Mail Delivery Report"
+        until(lambda: subject in alice.subjects("inbox"), "Postfix's notice", 60)
+        thread = alice.thread("inbox", subject)
+        self.assertIn('class="notice" data-action="delivered"', thread)
+        self.assertIn("<b>u@remote.example</b>", thread)
+        self.assertNotIn("Not delivered", thread)
 
     def test_third_try_succeeds(self) -> None:
         """A Postfix that answers 451 twice gets the message at the third try, once."""

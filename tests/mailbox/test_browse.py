@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailsuite.mailbox.browse import QUOTED_CHARACTERS, ROWS, SHOWN_CHARACTERS, SOURCE_OCTETS, Browser, Shown
 from mailsuite.mime.describe import describe
-from mailsuite.mime.dsn import FailedRecipient, failed_notice
+from mailsuite.mime.dsn import Action
+from mailsuite.mime.dsn_write import Report, Reported, write_notice
 from mailsuite.mime.sanitize import Sanitized
 from mailsuite.model.errors import NotThere, StoreUnavailable
 from mailsuite.model.folder import INBOX
@@ -170,35 +171,37 @@ class NoticeTests(BrowserCase):
 
     def report(self) -> bytes:
         """A notice that mail to Bob failed."""
-        return failed_notice(
+        report = Report(
+            action=Action.FAILED,
             reporting_mta="mx.alpha.example",
             original=PLAIN,
             envelope=envelope(),
-            failures=[
-                FailedRecipient("bob@beta.example", Status(550, "5.1.1", "no such user here"), "mx.beta.example")
-            ],
+            recipients=[Reported("bob@beta.example", Status(550, "5.1.1", "no such user here"), "mx.beta.example")],
             arrived=NOW,
             date=NOW,
             message_id="<n@mx.alpha.example>",
             boundary="boundary",
         )
+        return write_notice(report)
 
     def test_notice(self) -> None:
-        """Who, what the host said, what to do; the report's machine part is no attachment."""
+        """Who, what the host said, what to do; the returned message is a file, the part for programs is none."""
         shown = self.shown(self.file(self.report(), reverse_path=""))
         assert shown.notice is not None
         (recipient,) = shown.notice.recipients
         self.assertEqual((recipient.address, recipient.status), ("bob@beta.example", "5.1.1"))
         self.assertIn("no such user here", recipient.text)
         self.assertTrue(recipient.advice)
-        self.assertEqual(shown.attachments, ())
+        self.assertEqual([part.content_type for part in shown.attachments], ["message/rfc822"])
         self.assertEqual(self.offloaded, 1)
 
     def test_imitation(self) -> None:
         """What looks like a report but has a reverse-path is somebody's mail (RFC 3464 section 2)."""
         shown = self.shown(self.file(self.report(), reverse_path="eve@evil.example"))
         self.assertIsNone(shown.notice)
-        self.assertEqual([part.content_type for part in shown.attachments], ["message/delivery-status"])
+        self.assertEqual(
+            [part.content_type for part in shown.attachments], ["message/delivery-status", "message/rfc822"]
+        )
 
     def test_broken_report(self) -> None:
         """A report without its status part is shown as mail."""

@@ -33,6 +33,8 @@ PIECES = st.sampled_from(
         b"Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\n", b"Content-Type: message/rfc822\r\n\r\n",
         b"Content-Type: text/html; charset=koi8-r\r\n", b"Content-Type: text/plain; charset=utf-7\r\n",
         b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n",
+        b"Content-Type: message/global-delivery-status\r\n\r\n", b"Action: delayed\r\n", b"Action: relayed (x\r\n",
+        b"Diagnostic-Code: smtp;", b"Remote-MTA: dns; ", b"Status: ", b"\\x{D800}", b"\\x{110000}", b"<>",
         b"Action: failed\r\n", b"Final-Recipient: rfc822; a@b\r\n", b"Content-Transfer-Encoding: base64\r\n",
         b"Content-Transfer-Encoding: quoted-printable\r\n", b"Content-Disposition: attachment; filename*0*=utf-8''%C3",
         b"; filename*1*=%A4", b"Subject: ", b"From: ", b"To: ", b"Date: ", b"Message-ID: <a@b>\r\n", b"References: ",

@@ -14,7 +14,9 @@ from mailsuite.mime.addresses import format_mailbox, parse_mailboxes
 from mailsuite.mime.compose import Outgoing, compose
 from mailsuite.mime.dates import format_date, parse_date
 from mailsuite.mime.describe import describe
-from mailsuite.mime.dsn import FailedRecipient, failed_notice, parse_notice
+from mailsuite.mime.dsn import Action, parse_notice
+from mailsuite.mime.dsn_texts import LANGUAGES
+from mailsuite.mime.dsn_write import Report, Reported, write_notice
 from mailsuite.mime.emit import encode_body, text_header
 from mailsuite.mime.headers import Headers
 from mailsuite.mime.text import decode_text
@@ -123,28 +125,46 @@ class RoundTripTests(SynchronousTestCase):
             max_size=4,
         ),
         st.text(max_size=40),
+        st.sampled_from([Action.FAILED, Action.DELAYED, Action.DELIVERED, Action.RELAYED]),
+        st.sampled_from(LANGUAGES),
+        st.booleans(),
     )
-    def test_notices(self, original: bytes, failures: list[tuple[str, int, str, str]], orcpt: str) -> None:
+    def test_notices(
+        self,
+        original: bytes,
+        failures: list[tuple[str, int, str, str]],
+        orcpt: str,
+        action: Action,
+        language: str,
+        smtputf8: bool,
+    ) -> None:
         """A notice of any answers about any message reads back; nothing in it becomes a field or a part."""
-        raw = failed_notice(
+        report = Report(
+            action=action,
             reporting_mta="mx.a.example",
             original=original,
-            envelope=Envelope(Address.parse("ann@a.example"), (), envid=orcpt),
-            failures=[
-                FailedRecipient(address, Status(code, f"{code // 100}.1.1", text), mx, orcpt)
+            envelope=Envelope(Address.parse("ann@a.example"), (), envid=orcpt, smtputf8=smtputf8),
+            recipients=[
+                Reported(address, Status(code, f"{code // 100}.1.1", text), mx, orcpt)
                 for address, code, text, mx in failures
             ],
             arrived=1793696887000,
             date=1793696887000,
+            until=1793696887000,
             message_id="<n@a.example>",
             boundary="=_boundary-of-the-notice",
+            language=language,
         )
+        raw = write_notice(report)
+        if not report.smtputf8:
+            self.assertTrue(raw.partition(b"\r\n\r\n")[0].isascii())
         self.assertLessEqual(widest(raw), 998)
         self.assertEqual((raw.count(b"\r"), raw.count(b"\n")), (raw.count(b"\r\n"), raw.count(b"\r\n")))
         found = describe(raw)
         self.assertEqual(len(found.structure.children), 3)
         notice = parse_notice(raw, found.structure)
         assert notice is not None
+        self.assertIs(notice.action, action)
         self.assertEqual([r.status for r in notice.recipients], [f"{code // 100}.1.1" for _, code, _, _ in failures])
         if ";" not in orcpt:
             self.assertEqual([r.address for r in notice.recipients], [address for address, *_ in failures])

@@ -10,6 +10,7 @@ from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.job import (
     LOCAL,
+    SENT,
     Job,
     JobState,
     Outcome,
@@ -20,7 +21,7 @@ from mailsuite.model.job import (
     jobs_of,
 )
 from mailsuite.model.status import Status
-from mailsuite.queue.settle import RetryPolicy, Settlement, settle
+from mailsuite.queue.settle import RetryPolicy, Settlement, settle, waiting
 
 MINUTE = 60_000
 POLICY = RetryPolicy((MINUTE, 5 * MINUTE, 15 * MINUTE))
@@ -138,3 +139,145 @@ class SettleTests(SynchronousTestCase):
             job = after(job, settled(m, job, WAIT))
         self.assertEqual(len(job.history), 20)
         self.assertEqual(job.attempts, 30)
+
+
+HOUR = 60 * MINUTE
+LATE = RetryPolicy((MINUTE,), delay_notice=4 * HOUR)
+
+
+def asking(*notify: str, destination: str = "remote.example", account: str | None = "a1") -> QueuedMessage:
+    """A message to one recipient with this NOTIFY, to be tried for five days."""
+    m = message("a@remote.example", destination=destination, account=account)
+    to = (Recipient(Address.parse("a@remote.example"), notify),)
+    plan = (PlanEntry(0, destination, to),)
+    return replace(m, envelope=replace(m.envelope, recipients=to), plan=plan, expires=120 * HOUR)
+
+
+class SuccessTests(SynchronousTestCase):
+    """Whom NOTIFY=SUCCESS has told of what (RFC 3461 sections 5.2.2 and 5.2.3)."""
+
+    def told(self, m: QueuedMessage, dsn_passed: bool) -> tuple[int, int]:
+        """How many are delivered and relayed after a success."""
+        (job,) = jobs_of(m)
+        outcome = Outcome(job.open_recipients[0], RecipientState.DELIVERED, OK, "mx", dsn_passed)
+        s = settle(m, job, [outcome], "h/s/u", 0, POLICY, lambda low, high: 1.0)
+        return len(s.delivered), len(s.relayed)
+
+    def test_by_whom(self) -> None:
+        """Filed here: delivered. Passed on without DSN: relayed. Passed on with it: the next host tells."""
+        self.assertEqual(self.told(asking("SUCCESS", destination=LOCAL), False), (1, 0))
+        self.assertEqual(self.told(asking("SUCCESS"), False), (0, 1))
+        self.assertEqual(self.told(asking("SUCCESS"), True), (0, 0))
+
+    def test_who_did_not_ask(self) -> None:
+        """Without SUCCESS nothing is told."""
+        for notify in ((), ("FAILURE", "DELAY"), ("NEVER",)):
+            self.assertEqual(self.told(asking(*notify, destination=LOCAL), False), (0, 0))
+            self.assertEqual(self.told(asking(*notify), False), (0, 0))
+
+    def test_suspect_mail(self) -> None:
+        """What is filed into Spam confirms nothing to whoever sent it, or was said to."""
+        m = asking("SUCCESS", destination=LOCAL, account=None)
+        self.assertEqual(self.told(m, False), (1, 0))
+        m = replace(m, plan=(replace(m.plan[0], quarantine=True),))
+        self.assertEqual(self.told(m, False), (0, 0))
+
+    def test_once(self) -> None:
+        """A recipient reached earlier is not told of again."""
+        m = message("a@remote.example", "b@remote.example")
+        to = tuple(replace(r, notify=("SUCCESS",)) for r in m.envelope.recipients)
+        m = replace(m, envelope=replace(m.envelope, recipients=to), plan=(PlanEntry(0, "remote.example", to),))
+        (job,) = jobs_of(m)
+        s = settled(m, job, OK, WAIT)
+        self.assertEqual([str(r.recipient.address) for r in s.relayed], ["a@remote.example"])
+        s = settled(m, after(job, s), OK)
+        self.assertEqual([str(r.recipient.address) for r in s.relayed], ["b@remote.example"])
+
+
+class DelayTests(SynchronousTestCase):
+    """When the originator is told that a message waits."""
+
+    def test_f068_once_after_four_hours(self) -> None:
+        """Not before, and not with each retry."""
+        m = asking()
+        (job,) = jobs_of(m)
+        told = []
+        for hour in range(10):
+            s = settled(m, job, WAIT, now=hour * HOUR, policy=LATE)
+            told += [hour] * len(s.delayed)
+            job = replace(after(job, s), delay_notice_at=s.update.delay_notice_at)
+        self.assertEqual(told, [4])
+        self.assertEqual(job.delay_notice_at, 4 * HOUR)
+
+    def test_only_who_waits(self) -> None:
+        """Neither those who have failed in this attempt nor those who were reached."""
+        m = replace(message("a@remote.example", "b@remote.example", "c@remote.example"), expires=120 * HOUR)
+        s = settled(m, jobs_of(m)[0], NO, WAIT, OK, now=5 * HOUR, policy=LATE)
+        self.assertEqual([str(r.recipient.address) for r in s.delayed], ["b@remote.example"])
+        self.assertEqual([str(r.recipient.address) for r in s.failures], ["a@remote.example"])
+
+    def test_f068_notify(self) -> None:
+        """NEVER and a list without DELAY: nothing, and nothing is recorded."""
+        for notify in (("NEVER",), ("FAILURE",), ("SUCCESS",)):
+            m = asking(*notify)
+            s = settled(m, jobs_of(m)[0], WAIT, now=5 * HOUR, policy=LATE)
+            self.assertEqual((s.delayed, s.update.delay_notice_at), ((), 0))
+        m = asking("DELAY")
+        self.assertEqual(len(settled(m, jobs_of(m)[0], WAIT, now=5 * HOUR, policy=LATE).delayed), 1)
+
+    def test_never(self) -> None:
+        """Switched off; a null reverse-path; mail of strangers; the sender's own copy; what has just expired."""
+        m = asking()
+        null = replace(m, envelope=replace(m.envelope, reverse_path=None), account=None)
+        for one, policy in (
+            (m, POLICY),
+            (null, LATE),
+            (asking(destination=LOCAL, account=None), LATE),
+            (asking(destination=SENT), LATE),
+            (replace(m, expires=5 * HOUR), LATE),
+        ):
+            self.assertEqual(settled(one, jobs_of(one)[0], WAIT, now=5 * HOUR, policy=policy).delayed, ())
+
+
+class WaitingTests(SynchronousTestCase):
+    """Jobs that are due but are not attempted."""
+
+    def test_nothing_is_due(self) -> None:
+        """Young, or told of already."""
+        m = asking()
+        (job,) = jobs_of(m)
+        self.assertIsNone(waiting(m, job, 2 * HOUR, "h/s/u", HOUR, LATE))
+        self.assertIsNone(waiting(m, replace(job, delay_notice_at=1), 6 * HOUR, "h/s/u", 5 * HOUR, LATE))
+
+    def test_delay(self) -> None:
+        """It is told of, no attempt is counted, the job comes again when it is said to."""
+        m = asking()
+        (job,) = jobs_of(m)
+        s = waiting(m, job, 6 * HOUR, "h/s/u", 5 * HOUR, LATE)
+        assert s is not None
+        self.assertEqual([str(r.recipient.address) for r in s.delayed], ["a@remote.example"])
+        u = s.update
+        self.assertEqual((u.state, u.next_attempt, u.attempts), (JobState.PENDING, 6 * HOUR, 0))
+        self.assertEqual((u.recipients, u.delay_notice_at), (job.recipients, 5 * HOUR))
+
+    def test_expiry(self) -> None:
+        """What cannot be tried before its time is over fails, each recipient with the last answer."""
+        m = asking()
+        (job,) = jobs_of(m)
+        job = after(job, settled(m, job, WAIT, policy=LATE))
+        s = waiting(m, job, m.expires + 1, "h/s/u", m.expires - 1, LATE)
+        assert s is not None
+        (failure,) = s.failures
+        assert failure.status is not None
+        self.assertEqual(failure.status.enhanced, "5.4.7")
+        self.assertIn("try later", failure.status.text)
+        self.assertIs(s.update.state, JobState.DONE)
+        self.assertEqual(s.delayed, ())
+        self.assertIsNone(
+            waiting(m, replace(job, delay_notice_at=1), m.expires + 1, "h/s/u", m.expires, LATE, patience=1)
+        )
+
+    def test_mail_of_strangers_is_not_given_up(self) -> None:
+        """What we could not file is never bounced to them."""
+        m = asking(destination=LOCAL, account=None)
+        self.assertIsNone(waiting(m, jobs_of(m)[0], m.expires + 1, "h/s/u", m.expires + 1, LATE))

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
+from mailsuite.interfaces.notices import INotices
 from mailsuite.interfaces.queue import Submission
 from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
@@ -35,6 +37,7 @@ OK = Status(250, "2.0.0", "taken")
 ALICE = "alice@alpha.example"
 
 
+@implementer(INotices)
 class Party:
     """One attempt function and the notices it led to."""
 
@@ -62,9 +65,17 @@ class Party:
             for r in job.open_recipients
         ]
 
-    async def failed(self, message: QueuedMessage, job: Job, failures: Sequence[RecipientResult]) -> None:
+    async def failed(self, message: QueuedMessage, job: Job, results: Sequence[RecipientResult]) -> None:
         """Note who was told."""
-        self.told.append((job.id, [str(f.recipient.address) for f in failures]))
+        self.told.append((job.id, [str(f.recipient.address) for f in results]))
+
+    async def delayed(self, message: QueuedMessage, job: Job, results: Sequence[RecipientResult], until: int) -> None:
+        """Nobody waits for so long here."""
+
+    async def succeeded(
+        self, message: QueuedMessage, job: Job, results: Sequence[RecipientResult], relayed: bool
+    ) -> None:
+        """Nobody asks for it here."""
 
 
 class WorkerTests(SynchronousTestCase):

@@ -42,6 +42,14 @@ class ReadersTests(SynchronousTestCase):
         """A number and a unit are that many milliseconds."""
         self.assertEqual(setting_values.duration(f"{number}{unit}"), number * MILLISECONDS[unit])
 
+    def test_duration_or_never(self) -> None:
+        """0 is never; everything else as usual."""
+        self.assertEqual(setting_values.duration_or_never(0), 0)
+        self.assertEqual(setting_values.duration_or_never("4h"), 4 * MILLISECONDS["h"])
+        for value in ("0", "0s", False, -1, 1, 0.0, None, "4"):
+            with self.assertRaisesRegex(ValueError, "never"):
+                setting_values.duration_or_never(value)
+
     def test_durations_refused(self) -> None:
         """No bare numbers, fractions, signs, unknown units, nothing, nor centuries."""
         for value in (5, 5.0, True, "5", "5 m", "-5m", "1.5h", "0s", "5M", "", "5mm", "٣s", "999999999w", None, ["5m"]):
@@ -96,6 +104,7 @@ class ReadersTests(SynchronousTestCase):
             setting_values.one_of("a", "b"),
             setting_values.many(setting_values.text),
             setting_values.duration,
+            setting_values.duration_or_never,
             octets,
             setting_values.domain_name,
             setting_values.host_name,

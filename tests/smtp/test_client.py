@@ -118,7 +118,10 @@ class DialogueTests(SynchronousTestCase):
         status = Status(250, "2.0.0", "queued as 7")
         self.assertEqual(
             event,
-            Finished(tuple(Outcome(r, RecipientState.DELIVERED, status, PEER) for r in (BOB, CAT)), reusable=True),
+            Finished(
+                tuple(Outcome(r, RecipientState.DELIVERED, status, PEER, dsn_passed=True) for r in (BOB, CAT)),
+                reusable=True,
+            ),
         )
         host.session.quit()
         self.assertEqual(host.session.output(), b"QUIT\r\n")
@@ -344,6 +347,16 @@ class ExtensionTests(SynchronousTestCase):
             b"RCPT TO:<bob@beta.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;bob+2Bx@beta.example\r\nDATA\r\n",
         )
         self.assertEqual(self.mail(PLAIN, envelope, recipient), b"MAIL FROM:<ann@alpha.example>\r\n")
+
+    def test_who_makes_the_notice_of_success(self) -> None:
+        """A host with DSN that takes the message takes over what NOTIFY asks for (RFC 3461 section 5.2.2)."""
+        for ehlo, last, passed in ((MODERN, "250 ok", True), (PLAIN, "250 ok", False), (MODERN, "451 later", False)):
+            host = Host()
+            host.ready(ehlo)
+            host.transfer(recipients=[BOB])
+            _, event = host.step(f"250 ok\r\n250 ok\r\n354 go\r\n{last}\r\n")
+            assert isinstance(event, Finished)
+            self.assertEqual([outcome.dsn_passed for outcome in event.outcomes], [passed], (ehlo, last))
 
     def test_null_reverse_path(self) -> None:
         """A notice goes out with <>."""

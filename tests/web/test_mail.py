@@ -237,6 +237,17 @@ class ConversationTests(WebCase):
         self.assertIn("550 5.1.1 &lt;rossi@remote.example&gt;: user unknown &amp; &lt;b&gt;gone&lt;/b&gt;", text)
         self.assertIn("Check its spelling", text)
 
+    async def test_delay(self) -> None:
+        """A delay is no failure: it says so, and asks for nothing."""
+        report = REPORT.replace(b"Action: failed", b"Action: delayed").replace(b"Status: 5.", b"Status: 4.")
+        self.assertNotEqual(report, REPORT)
+        filed = await self.house.file(self.house.id_of(ALICE), report, sender="")
+        text = (await self.alice.get(f"/mail/inbox/t/{filed.conversation}", HX_Request_Type="partial")).text
+        self.assertIn("Delayed, still trying", text)
+        self.assertIn('data-action="delayed"', text)
+        self.assertNotIn("Not delivered", text)
+        self.assertNotIn("Check its spelling", text)
+
     async def test_body(self) -> None:
         """The frame's document has its own policy, the mail's text, no script, no remote picture; pictures by cid."""
         filed = await self.house.file(self.house.id_of(ALICE), RICH)

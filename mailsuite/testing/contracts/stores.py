@@ -13,6 +13,7 @@ from mailsuite.interfaces.directory import IAccountDirectory
 from mailsuite.interfaces.job_control import IJobControl
 from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.interfaces.messages import IMessageStore
+from mailsuite.interfaces.suppressions import ISuppressionList
 from mailsuite.interfaces.trace import ITraceStore
 from mailsuite.interfaces.zones import IZoneSource
 from mailsuite.runtime.clock import Clock
@@ -37,6 +38,7 @@ class Stores:
     zones: IZoneSource
     traces: ITraceStore
     control: IJobControl
+    suppressions: ISuppressionList
     spoil: Callable[[str], Awaitable[None]]
 
 
