@@ -13,10 +13,12 @@ from mailsuite.runtime.settings import DEFAULT_PATH
 
 _COMMANDS = {
     "account": "mailsuite.cli.account:account",
+    "alias": "mailsuite.cli.alias:alias",
     "auth-check": "mailsuite.cli.auth_check:auth_check",
     "check-config": "mailsuite.cli.check:check_config",
     "demo": "mailsuite.cli.demo:demo",
     "domain": "mailsuite.cli.domain:domain",
+    "forward": "mailsuite.cli.forward:forward",
     "trace": "mailsuite.cli.trace:trace",
 }
 

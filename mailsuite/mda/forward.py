@@ -118,9 +118,7 @@ class Forwarder:
                 )
         return False
 
-    async def give_back(
-        self, message: QueuedMessage, recipient: Recipient, content: bytes, structure: Part
-    ) -> Status:
+    async def give_back(self, message: QueuedMessage, recipient: Recipient, content: bytes, structure: Part) -> Status:
         """A notice to a rewritten reverse-path: tell the owner of the forward, and the sender if it names one."""
         rewriting = await self._rewriting()
         try:

@@ -19,7 +19,7 @@ class DkimKey:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A hosted domain, by its A-label. ``alias_of``: all its addresses are those of another hosted domain, "" of none."""
+    """A hosted domain, by its A-label. ``alias_of``: its addresses are those of another hosted domain; "": its own."""
 
     name: str
     created: int

@@ -18,7 +18,7 @@ ROLES = frozenset({"postmaster", "abuse"})
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """``address`` in key form, "@domain" for the catch-all of a domain; ``targets`` are addresses, here or elsewhere."""
+    """``address`` in key form, "@domain" for a domain's catch-all; ``targets`` are addresses, here or elsewhere."""
 
     address: str
     targets: tuple[str, ...]

@@ -13,7 +13,7 @@ _BLIND = ("bcc", "resent-bcc")
 
 
 def submitted(content: bytes, account: Account, trace: bytes, now: int, message_id: str) -> tuple[bytes, Address]:
-    """The content with ``trace`` on top, a Date (of ``now``, ms) and Message-ID if missing, and without Bcc; and its author.
+    """The content with ``trace`` on top, a Date (of ``now``, ms) and Message-ID if missing, without Bcc; its author.
 
     All other octets stay as they are. Raises Refusal when there is not one author; who it is is not judged here.
     """
