@@ -67,6 +67,8 @@ class Accounts:
     async def route(self, address: Address) -> Route:
         """Where its mail goes; a plain account's takes one look-up of memory, or one of the store."""
 
+        refused = Route()
+
         async def ask() -> Route | None:
             nonlocal refused
             route = await Expansion(self._directory, self.role, self._separator).route(address)
@@ -75,7 +77,6 @@ class Accounts:
             refused = route
             return None
 
-        refused = Route()
         return await self._routes.get(address.key, ask) or refused
 
     async def leaves(self, address: Address) -> bool:

@@ -20,7 +20,6 @@ from mailsuite.mda.expand import Onward
 from mailsuite.mda.returned import returned_notice
 from mailsuite.mda.rewriting import Rewriting
 from mailsuite.mime.dsn import NoticeRecipient, parse_notice
-from mailsuite.mime.emit import header
 from mailsuite.model.account import Account
 from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
@@ -72,12 +71,15 @@ class Forwarder:
     async def _send_on(
         self, message: QueuedMessage, path: Address | None, via: Address, target: Recipient, content: bytes
     ) -> None:
-        envelope = replace(message.envelope, reverse_path=path, recipients=(target,))
+        utf8 = message.envelope.smtputf8 or not str(target.address).isascii()
+        envelope = replace(message.envelope, reverse_path=path, recipients=(target,), smtputf8=utf8)
+        # Only added on top, so that signatures stay whole.
+        delivered = f"Delivered-To: {via}\r\n".encode("utf-8", "replace")
         digest = sha256(target.address.key.encode("utf-8", "surrogatepass")).hexdigest()[:12]
         copy = await self._queue.accept(
             Submission(
                 envelope,
-                header("Delivered-To", str(via)) + content,
+                delivered + content,
                 priority=message.priority,
                 id=f"{message.id}-w{digest}",
             )

@@ -213,7 +213,7 @@ def _secret(c: Connection, name: str, proposed: bytes) -> bytes:
 
 def _accounts(c: Connection, where: str, values: tuple[Any, ...]) -> list[Account]:
     rows = c.execute(f"SELECT id, address, name, password, created, forward FROM account {where}", values)  # noqa: S608
-    return [Account(*row[:5], forward=_forward(row[5])) for row in rows]
+    return [Account(*values, _forward(forward)) for *values, forward in rows]
 
 
 def _set_password(c: Connection, account: str, password: str) -> None:
