@@ -66,10 +66,16 @@ class Forwarder:
         if not alone and "SUCCESS" in notify:
             notify = tuple(word for word in notify if word != "SUCCESS") or ("NEVER",)
         target = replace(recipient, address=onward.address, notify=notify)
-        await self._send_on(message, path, recipient.address, target, content)
+        await self._send_on(message, path, recipient.address, target, content, message.account)
 
     async def _send_on(
-        self, message: QueuedMessage, path: Address | None, via: Address, target: Recipient, content: bytes
+        self,
+        message: QueuedMessage,
+        path: Address | None,
+        via: Address,
+        target: Recipient,
+        content: bytes,
+        account: str | None = None,
     ) -> None:
         utf8 = message.envelope.smtputf8 or not str(target.address).isascii()
         envelope = replace(message.envelope, reverse_path=path, recipients=(target,), smtputf8=utf8)
@@ -80,6 +86,7 @@ class Forwarder:
             Submission(
                 envelope,
                 delivered + content,
+                account=account,
                 priority=message.priority,
                 id=f"{message.id}-w{digest}",
             )

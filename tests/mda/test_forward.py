@@ -13,13 +13,11 @@ from twisted.internet.task import Clock
 from mailsuite.mailauth.results import MethodResult, write_results
 from mailsuite.mda.deliver import Deliverer
 from mailsuite.mda.forward import Forwarder
-from mailsuite.mime.dsn import FailedRecipient, failed_notice
 from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.folder import INBOX, SPAM
 from mailsuite.model.job import LOCAL, Lane, Outcome, PlanEntry, QueuedMessage, RecipientState, jobs_of
 from mailsuite.model.message import Message
-from mailsuite.model.status import Status
 from mailsuite.testing import builders
 from mailsuite.testing.fake_events import FakeEvents
 from mailsuite.testing.fake_schedule import FakeSchedule
@@ -37,6 +35,18 @@ BODY = b"DKIM-Signature: v=1; b=x\r\nFrom: sender@remote.example\r\nSubject: hel
 def proved(spf: str = "pass", domain: str = "remote.example") -> bytes:
     """The message as port 25 hands it in."""
     return write_results(HOST, [MethodResult("spf", spf, properties=(("smtp", "mailfrom", domain),))]) + BODY
+
+
+def notice(action: str, status: str, text: str) -> bytes:
+    """What the target's host says of a copy (RFC 3464)."""
+    return (
+        "From: MAILER-DAEMON@mx.target.example\r\nSubject: Undelivered\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\n\r\nSorry.\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.target.example\r\n\r\n"
+        f"Final-Recipient: rfc822; {TARGET}\r\nAction: {action}\r\nStatus: {status}\r\n"
+        f"Diagnostic-Code: smtp; {text}\r\n\r\n--b--\r\n"
+    ).encode()
 
 
 class ForwardCase(AccountsCase):
@@ -261,18 +271,9 @@ class ReversePathTests(ForwardCase):
 class F067Tests(ForwardCase):
     """F067: silent policy bounce."""
 
-    def refused(self, path: Address, queue_id: str, copy: bytes = b"") -> tuple[Sequence[Outcome], bytes]:
+    def refused(self, path: Address, queue_id: str) -> tuple[Sequence[Outcome], bytes]:
         """The target's refusal comes back to the reverse-path of the copy."""
-        content = failed_notice(
-            reporting_mta="mx.target.example",
-            original=copy or BODY,
-            envelope=Envelope(path, ()),
-            failures=[FailedRecipient(TARGET, Status(550, "5.7.26", "DMARC says no"), "mx.target.example")],
-            arrived=self.time,
-            date=self.time,
-            message_id=f"<{queue_id}@target.example>",
-            boundary="b",
-        )
+        content = notice("failed", "5.7.26", "550 5.7.26 DMARC says no")
         return self.deliver(str(path), sender="", content=content, queue_id=queue_id), content
 
     def copy(self, content: bytes | None = None, queue_id: str = "q1") -> Address:
@@ -293,6 +294,7 @@ class F067Tests(ForwardCase):
         path = self.copy()
         self.assertEqual(len(self.mailbox(ANN)), 1)
         for queue_id in ("b1", "b2", "b2"):
+            self.time += 3_600_000
             outcomes, content = self.refused(path, queue_id)
             self.assertEqual(self.code(outcomes), "2.1.5")
             back, raw = self.one(f"{queue_id}-")
@@ -347,8 +349,16 @@ class F067Tests(ForwardCase):
         self.add(ANN, to=(TARGET,))
         path = self.copy()
         answer = b"Auto-Submitted: auto-replied\r\nSubject: away\r\n\r\nx\r\n"
-        self.assertEqual(self.code(self.deliver(str(path), sender="", content=answer, queue_id="b1")), "2.1.5")
-        self.assertEqual((len(self.queued("b1-")), self.queued("fn-")), (1, []))
+        late = notice("delayed", "4.4.1", "no answer so far")
+        for queue_id, content in (("b1", answer), ("b2", late)):
+            self.assertEqual(self.code(self.deliver(str(path), sender="", content=content, queue_id=queue_id)), "2.1.5")
+            self.assertEqual((len(self.queued(f"{queue_id}-")), self.queued("fn-")), (1, []))
+
+    def test_f067_the_account_of_a_sender_of_ours(self) -> None:
+        """The copy of what an account sends is the account's, so that it is signed as its other mail is."""
+        self.add(ANN, to=(TARGET,))
+        self.deliver(ANN, sender=BOB, content=BODY, account="id of bob")
+        self.assertEqual(self.one()[0].account, "id of bob")
 
     def test_f067_spam_is_not_sent_on(self) -> None:
         """It is in Spam of those it was for, also of who keeps no copies; an alias' in that of who answers for us."""
