@@ -6,10 +6,10 @@ import click
 
 from mailsuite.cli.context import Context, pass_context
 from mailsuite.cli.session import Tools, with_store
-from mailsuite.interfaces.directory import IAccountDirectory
 from mailsuite.login.typed import typed_address
-from mailsuite.model.address import Address
-from mailsuite.model.alias import ROLES, TARGETS, Alias, base_of, catch_all
+from mailsuite.mda.find import Finder
+from mailsuite.mda.targets import check_targets, read_targets
+from mailsuite.model.alias import Alias, catch_all
 from mailsuite.runtime.clock import now
 
 
@@ -18,53 +18,6 @@ def alias_address(text: str) -> str:
     if text.strip().startswith("@"):
         return catch_all(typed_address(f"postmaster{text.strip()}").domain)
     return typed_address(text).key
-
-
-async def checked_targets(
-    directory: IAccountDirectory, source: str, texts: tuple[str, ...], separator: str
-) -> tuple[str, ...]:
-    """The targets in order, each once. Raises ValueError for one of ours that is nobody, and for a loop.
-
-    ``source`` is the alias or account (key form) that is to lead to them.
-    """
-    targets = {target.key: target for target in map(typed_address, texts)}
-    if len(targets) > TARGETS:
-        raise ValueError(f"{len(targets)} targets are too many: {TARGETS} at most")
-    for target in targets.values():
-        way = await _way_back(directory, source, target, separator, {})
-        if way:
-            raise ValueError(f"that is a loop: {' → '.join((source, *way))}")
-    return tuple(map(str, targets.values()))
-
-
-async def _way_back(
-    directory: IAccountDirectory, source: str, address: Address, separator: str, seen: dict[str, None]
-) -> tuple[str, ...]:
-    """The steps from an address back to ``source``; none when it does not lead there. ValueError: it is nobody."""
-    domain = await directory.domain(address.domain)
-    if domain is None:
-        return ()
-    if domain.alias_of:
-        address = Address(address.local, domain.alias_of)
-    base = base_of(address, separator)
-    names = [address.key, *([base.key] if base else ()), catch_all(address.domain)]
-    for name in names:
-        if name == source:
-            return (source,)
-        account, alias = await directory.account_at(name), await directory.alias_at(name)
-        if account is None and alias is None:
-            continue
-        if name in seen:
-            return ()
-        seen[name] = None
-        following = alias.targets if alias else account.forward.targets if account and account.forward else ()
-        for text in following:
-            if way := await _way_back(directory, source, Address.parse(text), separator, seen):
-                return (name, *way)
-        return ()
-    if (base or address).local.lower() in ROLES:
-        return ()
-    raise ValueError(f"{address} is nobody here: add the account or the alias first")
 
 
 @click.group()
@@ -85,9 +38,10 @@ def add(context: Context, address: str, targets: tuple[str, ...]) -> None:
 
     async def work(tools: Tools) -> None:
         key = alias_address(address)
-        found = await checked_targets(tools.directory, key, targets, separator)
-        await tools.directory.add_alias(Alias(key, found, now()))
-        click.echo(f"{key} leads to {' '.join(found)}")
+        made = Alias(key, read_targets(targets), now())
+        await check_targets(Finder(tools.directory, separator, proposed=made), key, made.targets)
+        await tools.directory.add_alias(made)
+        click.echo(f"{key} leads to {' '.join(made.targets)}")
 
     with_store(context.settings, work)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from mailsuite.cli.alias import checked_targets
 from mailsuite.cli.context import Context, pass_context
 from mailsuite.cli.session import Tools, with_store
 from mailsuite.login.typed import typed_address
+from mailsuite.mda.find import Finder
+from mailsuite.mda.targets import check_targets, read_targets
 from mailsuite.model.account import Account
 from mailsuite.model.alias import Forward
 from mailsuite.model.errors import NotThere
@@ -44,7 +45,8 @@ def set_(context: Context, address: str, targets: tuple[str, ...], keep: bool) -
 
     async def work(tools: Tools) -> None:
         account = await _account(tools, address)
-        found = await checked_targets(tools.directory, account.address, targets, separator)
+        found = read_targets(targets)
+        await check_targets(Finder(tools.directory, separator), account.address, found)
         await tools.directory.set_forward(account.id, Forward(found, keep))
         click.echo(_line(await _account(tools, address)))
 

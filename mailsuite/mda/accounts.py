@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from mailsuite.interfaces.directory import IAccountDirectory
 from mailsuite.mda.expand import Expansion, Route
+from mailsuite.mda.find import Finder
 from mailsuite.mda.rewriting import Rewriting
 from mailsuite.model.account import Account
 from mailsuite.model.address import Address
@@ -40,10 +41,8 @@ class Accounts:
         separator: str = "+",
         addresses: Sequence[str] = (),
     ) -> None:
-        self._directory = directory
         self._rewriting = rewriting
-        self._postmaster = postmaster.lower()
-        self._separator = separator
+        self._finder = Finder(directory, separator, postmaster)
         self._addresses = frozenset(map(ip_address, addresses))
         self._routes: _Memo[Route] = _Memo(clock)
         self._hosted: _Memo[bool] = _Memo(clock)
@@ -52,7 +51,7 @@ class Accounts:
         """Is the domain (an A-label name, or a literal) one of ours?"""
 
         async def ask() -> bool | None:
-            return True if await self._directory.domain(domain) is not None else None
+            return True if await self._finder.hosts(domain) else None
 
         if domain.startswith("["):
             return self._own_literal(domain)
@@ -71,7 +70,7 @@ class Accounts:
 
         async def ask() -> Route | None:
             nonlocal refused
-            route = await Expansion(self._directory, self.role, self._separator).route(address)
+            route = await Expansion(self._finder).route(address)
             if route.problem is None:
                 return route
             refused = route
@@ -99,13 +98,8 @@ class Accounts:
         return None
 
     async def role(self, domain: str) -> Account | None:
-        """Who answers for a domain: the configured account, else the domain's oldest, else the oldest of all."""
-        if self._postmaster:
-            account = await self._directory.account_at(self._postmaster)
-            if account is not None:
-                return account
-        accounts = await self._directory.accounts(domain) or await self._directory.accounts()
-        return min(accounts, key=lambda a: (a.created, a.id), default=None)
+        """Who answers for a domain of ours."""
+        return await self._finder.role(domain)
 
 
 class _Memo(Generic[T]):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from twisted.logger import Logger
 
-from mailsuite.interfaces.directory import IAccountDirectory
+from mailsuite.mda.find import Finder
 from mailsuite.model.account import Account
 from mailsuite.model.address import Address
-from mailsuite.model.alias import DEPTH, ROLES, TARGETS, Alias, base_of, catch_all
+from mailsuite.model.alias import DEPTH, TARGETS, Alias
 from mailsuite.model.errors import Refusal
 from mailsuite.model.status import Status
 
@@ -40,17 +39,10 @@ class Route:
 
 
 class Expansion:
-    """One walk. ``role`` names who answers for a domain's postmaster and abuse, ``separator`` begins a detail."""
+    """One walk."""
 
-    def __init__(
-        self,
-        directory: IAccountDirectory,
-        role: Callable[[str], Awaitable[Account | None]],
-        separator: str,
-    ) -> None:
-        self._directory = directory
-        self._role = role
-        self._separator = separator
+    def __init__(self, finder: Finder) -> None:
+        self._finder = finder
         self._filed: dict[str, Account] = {}
         self._direct: dict[str, Account] = {}
         self._foreign: dict[str, Onward] = {}
@@ -59,7 +51,7 @@ class Expansion:
 
     async def route(self, address: Address) -> Route:
         """From a recipient of ours. Loops are cut; what leads nowhere but into one is a problem (5.4.6)."""
-        found = await self._find(address)
+        found = await self._finder.find(address)
         if found is None:
             return Route(problem=Status(550, "5.1.1", f"no mailbox {address} here"))
         try:
@@ -74,25 +66,6 @@ class Expansion:
             if self._looped:
                 problem = Status(550, "5.4.6", f"mail for {address} loops at {self._looped}")
         return Route(tuple(self._filed.values()), tuple(self._foreign.values()), tuple(self._direct.values()), problem)
-
-    async def _find(self, address: Address) -> Account | Alias | None:
-        """What an address of ours is. An exact account or alias wins, a catch-all comes last."""
-        exact = await self._named(address)
-        if exact is not None:
-            return exact
-        domain = await self._directory.domain(address.domain)
-        if domain is not None and domain.alias_of:
-            return await self._find(Address(address.local, domain.alias_of))
-        base = base_of(address, self._separator)
-        if base is not None and (known := await self._named(base)) is not None:
-            return known
-        if (base or address).local.lower() in ROLES:
-            return await self._role(address.domain)
-        return await self._directory.alias_at(catch_all(address.domain))
-
-    async def _named(self, address: Address) -> Account | Alias | None:
-        account = await self._directory.account_at(address.key)
-        return account if account is not None else await self._directory.alias_at(address.key)
 
     async def _follow(self, key: str, found: Account | Alias, depth: int, owner: Account | None) -> bool:
         """Does it lead anywhere?"""
@@ -123,10 +96,10 @@ class Expansion:
         return any(led)
 
     async def _target(self, address: Address, depth: int, owner: Account | None) -> bool:
-        if await self._directory.domain(address.domain) is None:
+        if not await self._finder.hosts(address.domain):
             self._foreign.setdefault(address.key, Onward(address, owner))
             led = True
-        elif (found := await self._find(address)) is not None:
+        elif (found := await self._finder.find(address)) is not None:
             led = await self._follow(address.key, found, depth, owner)
         else:
             log.warn("an alias or forward leads to {address}, which is nobody", address=str(address))

@@ -213,7 +213,10 @@ def _secret(c: Connection, name: str, proposed: bytes) -> bytes:
 
 def _accounts(c: Connection, where: str, values: tuple[Any, ...]) -> list[Account]:
     rows = c.execute(f"SELECT id, address, name, password, created, forward FROM account {where}", values)  # noqa: S608
-    return [Account(*values, _forward(forward)) for *values, forward in rows]
+    return [
+        Account(account, address, name, password, created, _forward(forward))
+        for account, address, name, password, created, forward in rows
+    ]
 
 
 def _set_password(c: Connection, account: str, password: str) -> None:

@@ -45,10 +45,10 @@ class MailctlTests(SynchronousTestCase):
     def test_aliases(self) -> None:
         """Added, listed, removed; what cannot work is refused and leaves nothing behind."""
         self.run_("alias", "add", "Sales@alpha.example", "ann@alpha.example", "u@bücher.example")
-        self.run_("alias", "add", "@alpha.example", "bob@alpha.example")
+        self.run_("alias", "add", "@alpha.example", "bob@alpha.example", "abuse@alpha.example")
         self.run_("alias", "add", "info@alpha.example", "sales@alpha.example", "postmaster@alpha.example")
         listed = [
-            "@alpha.example bob@alpha.example",
+            "@alpha.example bob@alpha.example abuse@alpha.example",
             "info@alpha.example sales@alpha.example postmaster@alpha.example",
             "sales@alpha.example ann@alpha.example u@xn--bcher-kva.example",
         ]
@@ -70,6 +70,7 @@ class MailctlTests(SynchronousTestCase):
         self.refused("a@alpha.example → a@alpha.example", "alias", "add", "a@alpha.example", "a+x@other.example")
         self.refused("c@alpha.example is nobody here", "alias", "add", "b@alpha.example", "c@alpha.example")
         self.run_("alias", "add", "b@alpha.example", "ann@alpha.example")
+        self.refused("@alpha.example → @alpha.example", "alias", "add", "@alpha.example", "whoever@alpha.example")
         self.refused(
             "ann@alpha.example → b@alpha.example → ann@alpha.example",
             *("forward", "set", "ann@alpha.example", "u@remote.example", "b@alpha.example"),
