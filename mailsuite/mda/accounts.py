@@ -49,13 +49,14 @@ class Accounts:
 
     async def hosts(self, domain: str) -> bool:
         """Is the domain (an A-label name, or a literal) one of ours?"""
-
-        async def ask() -> bool | None:
-            return True if await self._finder.hosts(domain) else None
-
         if domain.startswith("["):
             return self._own_literal(domain)
-        return await self._hosted.get(domain, ask) is not None
+        if self._hosted.get(domain):
+            return True
+        if not await self._finder.hosts(domain):
+            return False
+        self._hosted.keep(domain, True)
+        return True
 
     def _own_literal(self, domain: str) -> bool:
         try:
@@ -65,18 +66,13 @@ class Accounts:
 
     async def route(self, address: Address) -> Route:
         """Where its mail goes; a plain account's takes one look-up of memory, or one of the store."""
-
-        refused = Route()
-
-        async def ask() -> Route | None:
-            nonlocal refused
-            route = await Expansion(self._finder).route(address)
-            if route.problem is None:
-                return route
-            refused = route
-            return None
-
-        return await self._routes.get(address.key, ask) or refused
+        known = self._routes.get(address.key)
+        if known is not None:
+            return known
+        route = await Expansion(self._finder).route(address)
+        if route.problem is None:
+            self._routes.keep(address.key, route)
+        return route
 
     async def leaves(self, address: Address) -> bool:
         """Does mail for it go on to other hosts?"""
@@ -103,20 +99,17 @@ class Accounts:
 
 
 class _Memo(Generic[T]):
-    """Answers that are not None, for a while: a burst of mail asks the same questions again and again."""
+    """Answers for a while: a burst of mail asks the same questions again and again."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._known: dict[str, tuple[int, T]] = {}
 
-    async def get(self, key: str, ask: Callable[[], Awaitable[T | None]]) -> T | None:
-        now = self._clock()
+    def get(self, key: str) -> T | None:
         known = self._known.get(key)
-        if known is not None and known[0] > now:
-            return known[1]
-        answer = await ask()
-        if answer is not None:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            self._known[key] = (now + REMEMBERED, answer)
-        return answer
+        return known[1] if known is not None and known[0] > self._clock() else None
+
+    def keep(self, key: str, answer: T) -> None:
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[key] = (self._clock() + REMEMBERED, answer)
