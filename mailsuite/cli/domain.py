@@ -14,14 +14,15 @@ from mailsuite.model.account import Domain
 from mailsuite.runtime.clock import now
 
 
-async def host_domain(tools: Tools, name: str) -> Domain:
-    """Host a domain with new signing keys, named after the month. Raises Conflict, ValueError."""
+async def host_domain(tools: Tools, name: str, alias_of: str = "") -> Domain:
+    """Host a domain with new signing keys, named after the month. Raises Conflict, NotThere, ValueError."""
     label = typed_address(f"postmaster@{name}").domain
+    target = typed_address(f"postmaster@{alias_of}").domain if alias_of else ""
     if label.startswith("[") or "." not in label:
         raise ValueError(f"{name!r} is not a domain that can be hosted")
     month = datetime.now(UTC).strftime("%Y%m")
     keys = await tools.threads.run(new_dkim_keys, month)
-    domain = Domain(label, now(), keys)
+    domain = Domain(label, now(), keys, target)
     await tools.directory.add_domain(domain)
     return domain
 
@@ -33,13 +34,15 @@ def domain() -> None:
 
 @domain.command("add")
 @click.argument("name")
+@click.option("--alias-of", default="", help="A hosted domain: all addresses are those of it.")
 @pass_context
-def add(context: Context, name: str) -> None:
+def add(context: Context, name: str, alias_of: str) -> None:
     """Host a domain: make its signing keys, serve its DNS records, take its mail."""
 
     async def work(tools: Tools) -> None:
-        made = await host_domain(tools, name)
-        click.echo(f"{made.name} is hosted; DKIM selectors: {' '.join(key.selector for key in made.keys)}")
+        made = await host_domain(tools, name, alias_of)
+        how = f"hosted as an alias of {made.alias_of}" if made.alias_of else "hosted"
+        click.echo(f"{made.name} is {how}; DKIM selectors: {' '.join(key.selector for key in made.keys)}")
 
     with_store(context.settings, work)
 
@@ -47,10 +50,11 @@ def add(context: Context, name: str) -> None:
 @domain.command("list")
 @pass_context
 def list_(context: Context) -> None:
-    """One line a domain: its name and its DKIM selectors."""
+    """One line a domain: its name, its DKIM selectors, and for an alias "= " and the domain that it is."""
 
     async def work(tools: Tools) -> None:
         for found in await tools.directory.domains():
-            click.echo(" ".join((found.name, *(key.selector for key in found.keys))))
+            same = ("=", found.alias_of) if found.alias_of else ()
+            click.echo(" ".join((found.name, *(key.selector for key in found.keys), *same)))
 
     with_store(context.settings, work)

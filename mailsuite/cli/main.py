@@ -13,12 +13,14 @@ from mailsuite.runtime.settings import DEFAULT_PATH
 
 _COMMANDS = {
     "account": "mailsuite.cli.account:account",
+    "alias": "mailsuite.cli.alias:alias",
     "auth-check": "mailsuite.cli.auth_check:auth_check",
     "check-config": "mailsuite.cli.check:check_config",
     "demo": "mailsuite.cli.demo:demo",
     "domain": "mailsuite.cli.domain:domain",
     "queue": "mailsuite.cli.queue:queue",
     "suppression": "mailsuite.cli.suppression:suppression",
+    "forward": "mailsuite.cli.forward:forward",
     "trace": "mailsuite.cli.trace:trace",
 }
 

@@ -13,7 +13,6 @@ import click
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from mailsuite.mda.accounts import Accounts
 from mailsuite.model.address import Address
 from mailsuite.model.errors import Conflict, MailError, NotThere, StoreUnavailable
 from mailsuite.model.job import Lane
@@ -73,11 +72,12 @@ class Tools:
         blobs, jobs = BlobStore(self._store, keeper), JobStore(self._store, keeper)
         link = Link(self.reactor, settings.redis.url or PrivateServer(self.reactor, settings.server.data).url)
         schedules = {lane: RedisSchedule(link, lane) for lane in Lane}
-        accounts = Accounts(self.directory, now)
+
+        async def hosts(domain: str) -> bool:
+            return await self.directory.domain(domain) is not None
+
         delivery, hostname = settings.delivery, settings.server.hostname
-        queue = Queue(
-            jobs, accounts.hosts, schedules, hostname, now, os.urandom, delivery.expire, delivery.expire_notices
-        )
+        queue = Queue(jobs, hosts, schedules, hostname, now, os.urandom, delivery.expire, delivery.expire_notices)
         postmaster = settings.server.postmaster or Address("postmaster", hostname)
         notices = Notices(queue, blobs, hostname, postmaster, now)
         try:

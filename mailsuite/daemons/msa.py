@@ -12,6 +12,7 @@ from twisted.python.usage import UsageError
 from mailsuite.daemons.launch import Options, make_service
 from mailsuite.daemons.wiring import Wiring
 from mailsuite.login.remember import RememberingChecker
+from mailsuite.msa.identity import Identities
 from mailsuite.msa.reception import SubmissionReception
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
 from mailsuite.runtime.daemon import Stage
@@ -36,6 +37,7 @@ def add(wiring: Wiring) -> None:
         RememberingChecker(wiring.checker, wiring.directory, wiring.clock, wiring.random(32)),
         wiring.queue,
         wiring.allowance,
+        Identities(wiring.directory, settings.mda.subaddress),
         wiring.cpu.run,
         wiring.clock,
         wiring.random,

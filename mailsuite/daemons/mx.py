@@ -10,6 +10,7 @@ from mailsuite.mta.authenticity import AuthenticityCheck, StripResultsCheck
 from mailsuite.mta.checks import Checks, HeloCheck, OwnDomainCheck, ReverseNameCheck, SenderDomainCheck
 from mailsuite.mta.greylist import GreylistCheck
 from mailsuite.mta.limits import GuessingCheck, RateCheck
+from mailsuite.mta.loops import ForwardLoopCheck
 from mailsuite.mta.receive import Reception
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
 from mailsuite.runtime.daemon import Stage
@@ -25,7 +26,7 @@ def add(wiring: Wiring) -> None:
     reception = Reception(
         wiring.queue,
         wiring.accounts.hosts,
-        wiring.accounts.find,
+        wiring.accounts.answer,
         settings.server.hostname,
         wiring.clock,
         wiring.random,
@@ -61,7 +62,7 @@ def policy(wiring: Wiring) -> Checks:
         mx.exempt,
         greylist.forged,
     )
-    return Checks([StripResultsCheck(server.hostname), judged])
+    return Checks([ForwardLoopCheck(wiring.accounts.leaves), StripResultsCheck(server.hostname), judged])
 
 
 def makeService(options: Options) -> IService:

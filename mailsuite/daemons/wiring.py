@@ -20,11 +20,13 @@ from mailsuite.login.checker import CredentialChecker
 from mailsuite.login.passwords import Passwords
 from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.deliver import Deliverer
+from mailsuite.mda.forward import Forwarder
 from mailsuite.model.address import Address
 from mailsuite.model.errors import LookupFailed, MailError, ScheduleUnavailable, StoreUnavailable
 from mailsuite.model.job import Job, Lane, Outcome, QueuedMessage, RecipientState
 from mailsuite.msa.allowance import Allowance, Rates
 from mailsuite.mta.notices import Notices
+from mailsuite.mta.srs import Srs
 from mailsuite.net.dns_client import StubResolver
 from mailsuite.net.proxy_protocol import ProxyEndpoint
 from mailsuite.net.tls import ServerTls
@@ -76,6 +78,7 @@ class Wiring:
         self.clock = now
         self.random = os.urandom
         self.checks: dict[str, Check] = {}
+        self._srs: Srs | None = None
 
     def _base(self, start: Callable[[], object], stop: Callable[[], Awaitable[None]]) -> None:
         self.daemon.add(Part(start, stop), Stage.BASE)
@@ -309,14 +312,35 @@ class Wiring:
 
     @cached_property
     def accounts(self) -> Accounts:
-        """Whose mailbox an address is."""
+        """Where mail for our addresses goes."""
         postmaster = self.settings.server.postmaster
-        return Accounts(self.directory, self.clock, postmaster.key if postmaster else "")
+        return Accounts(
+            self.directory,
+            self.clock,
+            self.rewriting,
+            postmaster.key if postmaster else "",
+            self.settings.mda.subaddress,
+            self.settings.dns.addresses,
+        )
+
+    async def rewriting(self) -> Srs:
+        """Rewrites reverse-paths with the installation's key."""
+        if self._srs is None:
+            self._srs = Srs(await self.directory.secret("srs", self.random(32)), self.clock)
+        return self._srs
 
     @cached_property
     def local_worker(self) -> Worker:
         """Files mail: run by the mda; web and msa have it do eager jobs."""
-        deliverer = Deliverer(self.accounts, self.messages, self.events, self.cpu.run)
+        forwarder = Forwarder(
+            self.queue,
+            self.directory,
+            self.accounts.hosts,
+            self.rewriting,
+            self.settings.server.hostname,
+            self.clock,
+        )
+        deliverer = Deliverer(self.accounts, self.messages, self.events, self.cpu.run, forwarder)
         return self.worker(Lane.LOCAL, deliverer.attempt)
 
     def eager(self) -> None:

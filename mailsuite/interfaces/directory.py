@@ -1,4 +1,4 @@
-"""IAccountDirectory: domains, accounts, sessions."""
+"""IAccountDirectory: domains, accounts, aliases, sessions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from zope.interface import Interface
 
 from mailsuite.model.account import Account, Domain, Session
+from mailsuite.model.alias import Alias, Forward
 
 
 class IAccountDirectory(Interface):
     """Every method raises StoreUnavailable when the store cannot serve now."""
 
     async def add_domain(domain: Domain) -> None:
-        """Host a domain; Conflict when it is hosted already. Raises the zone generation."""
+        """Host a domain; Conflict when it is hosted already. Raises the zone generation.
+
+        An alias of a domain needs that to be hosted (NotThere) and to be no alias itself (Conflict).
+        """
 
     async def domains() -> Sequence[Domain]:
         """All hosted domains, by name."""
@@ -22,7 +26,10 @@ class IAccountDirectory(Interface):
         """One hosted domain by its A-label, None when it is not ours."""
 
     async def add_account(account: Account) -> None:
-        """Conflict when the address is taken, NotThere when its domain is not hosted."""
+        """Conflict when the address is an account's or an alias, or its domain an alias of another.
+
+        NotThere when its domain is not hosted.
+        """
 
     async def accounts(domain: str | None = None) -> Sequence[Account]:
         """All accounts (of one domain), by address."""
@@ -35,6 +42,27 @@ class IAccountDirectory(Interface):
 
     async def set_password(account: str, password: str) -> None:
         """Replace the password hash; NotThere for an unknown id."""
+
+    async def set_forward(account: str, forward: Forward | None) -> None:
+        """Have the account's mail go on, or stay (None); NotThere for an unknown id."""
+
+    async def forwarding() -> Sequence[Account]:
+        """The accounts whose mail goes on, by address."""
+
+    async def add_alias(alias: Alias) -> None:
+        """Conflict and NotThere as ``add_account`` has them."""
+
+    async def remove_alias(address: str) -> None:
+        """NotThere when there is no such alias."""
+
+    async def aliases(domain: str | None = None) -> Sequence[Alias]:
+        """All aliases (of one domain), by address."""
+
+    async def alias_at(address: str) -> Alias | None:
+        """By address in key form; "@domain" is a catch-all."""
+
+    async def secret(name: str, proposed: bytes) -> bytes:
+        """The installation's secret of this name; ``proposed`` becomes it when there is none yet."""
 
     async def add_session(session: Session) -> None:
         """Keep a login."""

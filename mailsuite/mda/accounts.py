@@ -1,13 +1,20 @@
-"""Whose mailbox an address is, and which domains are ours."""
+"""Where mail for an address of ours goes: into which mailboxes, on to which other hosts; and which domains are ours."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_address
 from typing import Generic, TypeVar
 
 from mailsuite.interfaces.directory import IAccountDirectory
+from mailsuite.mda.expand import Expansion, Route
+from mailsuite.mda.find import Finder
+from mailsuite.mda.rewriting import Rewriting
 from mailsuite.model.account import Account
 from mailsuite.model.address import Address
+from mailsuite.model.alias import rewritten
+from mailsuite.model.envelope import Envelope
+from mailsuite.model.status import Status
 
 T = TypeVar("T")
 
@@ -18,57 +25,91 @@ _MOST = 10_000
 
 
 class Accounts:
-    """Finds the account of a local recipient. ``postmaster`` is the account's address that gets postmaster mail."""
+    """Resolves local recipients.
 
-    def __init__(self, directory: IAccountDirectory, clock: Callable[[], int], postmaster: str = "") -> None:
-        self._directory = directory
-        self._postmaster = postmaster.lower()
-        self._found: _Memo[Account] = _Memo(clock)
+    ``postmaster`` is the account's address that gets the mail for roles, ``separator`` divides an address from its
+    detail (empty: none does), ``addresses`` are the host's own, whose literals are local. ``rewriting`` gives what
+    reads rewritten reverse-paths.
+    """
+
+    def __init__(
+        self,
+        directory: IAccountDirectory,
+        clock: Callable[[], int],
+        rewriting: Callable[[], Awaitable[Rewriting]],
+        postmaster: str = "",
+        separator: str = "+",
+        addresses: Sequence[str] = (),
+    ) -> None:
+        self._rewriting = rewriting
+        self._finder = Finder(directory, separator, postmaster)
+        self._addresses = frozenset(map(ip_address, addresses))
+        self._routes: _Memo[Route] = _Memo(clock)
         self._hosted: _Memo[bool] = _Memo(clock)
 
     async def hosts(self, domain: str) -> bool:
-        """Is the domain (an A-label name) one of ours?"""
+        """Is the domain (an A-label name, or a literal) one of ours?"""
+        if domain.startswith("["):
+            return self._own_literal(domain)
+        if self._hosted.get(domain):
+            return True
+        if not await self._finder.hosts(domain):
+            return False
+        self._hosted.keep(domain, True)
+        return True
 
-        async def ask() -> bool | None:
-            return True if await self._directory.domain(domain) is not None else None
+    def _own_literal(self, domain: str) -> bool:
+        try:
+            return ip_address(domain.strip("[]").removeprefix("ipv6:")) in self._addresses
+        except ValueError:
+            return False
 
-        return await self._hosted.get(domain, ask) is not None
+    async def route(self, address: Address) -> Route:
+        """Where its mail goes; a plain account's takes one look-up of memory, or one of the store."""
+        known = self._routes.get(address.key)
+        if known is not None:
+            return known
+        route = await Expansion(self._finder).route(address)
+        if route.problem is None:
+            self._routes.keep(address.key, route)
+        return route
 
-    async def find(self, address: Address) -> Account | None:
-        """The account, None when there is none.
+    async def leaves(self, address: Address) -> bool:
+        """Does mail for it go on to other hosts?"""
+        return bool((await self.route(address)).foreign)
 
-        Postmaster works for every hosted domain (RFC 5321 section 4.5.1): an account of that name, else the
-        configured one, else the domain's oldest account.
-        """
-        return await self._found.get(address.key, lambda: self._find(address))
+    async def answer(self, envelope: Envelope, address: Address) -> Status | None:
+        """The refusal of a recipient of ours on port 25, None when it is taken."""
+        if rewritten(address) and await self.hosts(address.domain):
+            return await self._notices_only(envelope, address)
+        return (await self.route(address)).problem
 
-    async def _find(self, address: Address) -> Account | None:
-        account = await self._directory.account_at(address.key)
-        if account is not None or address.local.lower() != "postmaster":
-            return account
-        if self._postmaster:
-            account = await self._directory.account_at(self._postmaster)
-            if account is not None:
-                return account
-        accounts = await self._directory.accounts(address.domain) or await self._directory.accounts()
-        return min(accounts, key=lambda a: (a.created, a.id), default=None)
+    async def _notices_only(self, envelope: Envelope, address: Address) -> Status | None:
+        try:
+            (await self._rewriting()).reverse(address)
+        except ValueError as error:
+            return Status(550, "5.7.1", f"<{address}> takes no mail: {error}")
+        if envelope.reverse_path is not None:
+            return Status(550, "5.7.1", f"<{address}> takes notices only, which come from <>")
+        return None
+
+    async def role(self, domain: str) -> Account | None:
+        """Who answers for a domain of ours."""
+        return await self._finder.role(domain)
 
 
 class _Memo(Generic[T]):
-    """Answers that are not None, for a while: a burst of mail asks the same questions again and again."""
+    """Answers for a while: a burst of mail asks the same questions again and again."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._known: dict[str, tuple[int, T]] = {}
 
-    async def get(self, key: str, ask: Callable[[], Awaitable[T | None]]) -> T | None:
-        now = self._clock()
+    def get(self, key: str) -> T | None:
         known = self._known.get(key)
-        if known is not None and known[0] > now:
-            return known[1]
-        answer = await ask()
-        if answer is not None:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            self._known[key] = (now + REMEMBERED, answer)
-        return answer
+        return known[1] if known is not None and known[0] > self._clock() else None
+
+    def keep(self, key: str, answer: T) -> None:
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[key] = (self._clock() + REMEMBERED, answer)

@@ -10,10 +10,14 @@ from mailsuite.interfaces.events import IEventBus
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.threads import InThread
 from mailsuite.mda.accounts import Accounts
+from mailsuite.mda.expand import Route
+from mailsuite.mda.forward import NOTICE, Forwarder
 from mailsuite.mime.describe import describe
+from mailsuite.mime.loop import looped
 from mailsuite.model import folder
 from mailsuite.model.account import Account
-from mailsuite.model.address import Mailbox
+from mailsuite.model.address import Address, Mailbox
+from mailsuite.model.alias import rewritten
 from mailsuite.model.envelope import Recipient
 from mailsuite.model.event import Changed, Toast
 from mailsuite.model.job import SENT, Job, Outcome, QueuedMessage, RecipientState
@@ -29,28 +33,79 @@ INLINE = 64 * 1024
 class Deliverer:
     """The attempt of the local lane."""
 
-    def __init__(self, accounts: Accounts, messages: IMessageStore, events: IEventBus, thread: InThread) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        messages: IMessageStore,
+        events: IEventBus,
+        thread: InThread,
+        forwarder: Forwarder,
+    ) -> None:
         self._accounts = accounts
         self._messages = messages
         self._events = events
         self._thread = thread
+        self._forwarder = forwarder
 
     async def attempt(
         self, message: QueuedMessage, job: Job, content: bytes, before_dot: Callable[[], Awaitable[bool]]
     ) -> Sequence[Outcome]:
-        """File the message for each open recipient; a repetition files nothing twice. Raises StoreUnavailable."""
+        """File the message for each open recipient, or send it on; a repetition does nothing twice.
+
+        Raises StoreUnavailable.
+        """
         description = await self._describe(job, content)
         outcomes = []
         for recipient in job.open_recipients:
-            account = await self._accounts.find(recipient.address)
-            if account is None:
-                status = Status(550, "5.1.1", f"there is no mailbox {recipient.address}")
-                outcomes.append(Outcome(recipient, RecipientState.FAILED, status))
-                continue
-            await self._file(message, job, recipient, account, description)
-            status = Status(250, "2.1.5", "filed in Sent" if job.destination == SENT else "filed")
-            outcomes.append(Outcome(recipient, RecipientState.DELIVERED, status))
+            status, passed = await self._deliver(message, job, recipient, content, description)
+            state = RecipientState.DELIVERED if status.positive else RecipientState.FAILED
+            outcomes.append(Outcome(recipient, state, status, dsn_passed=passed))
         return outcomes
+
+    async def _deliver(
+        self, message: QueuedMessage, job: Job, recipient: Recipient, content: bytes, description: Description
+    ) -> tuple[Status, bool]:
+        """What became of it, and whether the notices that the sender asked for are left to others."""
+        address = recipient.address
+        returned = rewritten(address) and await self._accounts.hosts(address.domain)
+        route = Route() if returned else await self._accounts.route(address)
+        if job.destination == SENT:
+            return await self._file_all(message, job, folder.SENT, route.direct, description), False
+        if message.id.startswith(NOTICE):
+            return await self._file_all(message, job, folder.INBOX, route.direct, description), False
+        refused = await self._accounts.answer(message.envelope, address) if returned else route.problem
+        if refused is not None:
+            return refused, False
+        if _suspect(message, job):
+            return await self._keep_suspect(message, job, address, route, description), False
+        if returned:
+            return await self._forwarder.give_back(message, recipient, content, description.structure), False
+        if route.foreign and looped(address, content):
+            return Status(554, "5.4.6", f"mail for {address} came back: it was sent on from here before"), False
+        alone = not route.filed and len(route.foreign) == 1
+        for onward in route.foreign:
+            await self._forwarder.forward(message, recipient, onward, content, alone)
+        if not route.filed:
+            return Status(250, "2.1.5", "sent on"), alone
+        return await self._file_all(message, job, folder.INBOX, route.filed, description), False
+
+    async def _keep_suspect(
+        self, message: QueuedMessage, job: Job, address: Address, route: Route, description: Description
+    ) -> Status:
+        """Other hosts would blame us for it: it is in Spam here, of those it was for, else of who answers for us."""
+        keepers = route.direct
+        if not keepers and (role := await self._accounts.role(address.domain)) is not None:
+            keepers = (role,)
+        return await self._file_all(message, job, folder.SPAM, keepers, description)
+
+    async def _file_all(
+        self, message: QueuedMessage, job: Job, where: str, accounts: Sequence[Account], description: Description
+    ) -> Status:
+        for account in accounts:
+            await self._file(message, where, account, description)
+        if not accounts:
+            return Status(550, "5.1.1", "there is no such mailbox")
+        return Status(250, "2.1.5", "filed in Sent" if job.destination == SENT else "filed")
 
     async def _describe(self, job: Job, content: bytes) -> Description:
         try:
@@ -60,16 +115,14 @@ class Deliverer:
             log.failure("{job_id}: the message could not be parsed", job_id=job.id)
             return _opaque(content)
 
-    async def _file(
-        self, message: QueuedMessage, job: Job, recipient: Recipient, account: Account, description: Description
-    ) -> None:
-        sent = job.destination == SENT
-        where = folder.SENT if sent else folder.SPAM if _suspect(message, job) else folder.INBOX
+    async def _file(self, message: QueuedMessage, where: str, account: Account, description: Description) -> None:
+        sent = where == folder.SENT
         filed = await self._messages.file(
             Filing(
                 account=account.id,
                 folder=where,
-                delivery_key=f"{job.id}:{recipient.address.key}",
+                # By whichever recipients, jobs and aliases the message comes to an account, it has it once.
+                delivery_key=f"{message.id}:sent" if sent else message.id,
                 blob=message.blob,
                 size=message.size,
                 received_at=message.created,

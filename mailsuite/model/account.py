@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mailsuite.model.alias import Forward
+
 
 @dataclass(frozen=True, slots=True)
 class DkimKey:
@@ -17,22 +19,27 @@ class DkimKey:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A hosted domain, by its A-label."""
+    """A hosted domain, by its A-label. ``alias_of``: its addresses are those of another hosted domain; "": its own."""
 
     name: str
     created: int
     keys: tuple[DkimKey, ...] = ()
+    alias_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person's store. ``address`` is its key form (lower case); ``password`` an argon2id hash."""
+    """A person's store. ``address`` is its key form (lower case); ``password`` an argon2id hash.
+
+    ``forward`` says where its mail goes on to, None when it stays.
+    """
 
     id: str
     address: str
     name: str
     password: str = field(repr=False)
     created: int
+    forward: Forward | None = None
 
 
 @dataclass(frozen=True, slots=True)

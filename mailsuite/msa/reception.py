@@ -12,12 +12,14 @@ from mailsuite.interfaces.reception import Client, IReception
 from mailsuite.interfaces.threads import InThread
 from mailsuite.mime.received import received
 from mailsuite.model.account import Account
+from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
+from mailsuite.model.errors import Refusal
 from mailsuite.model.ids import ordered_id
 from mailsuite.model.status import Status
 from mailsuite.msa.allowance import Allowance
 from mailsuite.msa.content import submitted
-from mailsuite.msa.identity import owns
+from mailsuite.msa.identity import Identities
 
 INLINE = 256 * 1024
 """Messages up to this size (octets) are read on the reactor thread."""
@@ -34,6 +36,7 @@ class SubmissionReception:
         checker: ICredentialChecker,
         queue: ISubmissionQueue,
         allowance: Allowance,
+        identities: Identities,
         thread: InThread,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
@@ -43,6 +46,7 @@ class SubmissionReception:
         self._checker = checker
         self._queue = queue
         self._allowance = allowance
+        self._identities = identities
         self._thread = thread
         self._clock = clock
         self._random = random
@@ -65,7 +69,8 @@ class SubmissionReception:
         account = client.account
         if account is None:
             return _LOGIN_FIRST
-        if envelope.reverse_path is not None and not owns(account, envelope.reverse_path):
+        path = envelope.reverse_path
+        if path is not None and not await self._identities.owns(account, path):
             return Status(550, "5.7.1", f"<{envelope.sender}> does not belong to {account.address}")
         await self._allowance.left(account)
         return Status(250, "2.1.0", "sender ok")
@@ -90,10 +95,12 @@ class SubmissionReception:
         queue_id = ordered_id(now, self._random)
         trace = received(client, envelope, self._hostname, queue_id, now)
 
-        def work() -> bytes:
+        def work() -> tuple[bytes, Address]:
             return submitted(content, account, trace, now, f"<{queue_id}@{self._hostname}>")
 
-        finished = work() if len(content) <= INLINE else await self._thread(work)
+        finished, author = work() if len(content) <= INLINE else await self._thread(work)
+        if not await self._identities.owns(account, author):
+            raise Refusal(550, "5.7.1", f"From: {author} does not belong to {account.address}")
         await self._allowance.take(account, len(envelope.recipients))
         await self._queue.accept(
             Submission(

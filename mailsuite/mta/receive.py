@@ -1,4 +1,4 @@
-"""What port 25 takes: mail for our own accounts, from anybody (RFC 5321 sections 3.3, 3.6.1, 7.9)."""
+"""What port 25 takes: mail for our own addresses, from anybody (RFC 5321 sections 3.3, 3.6.1, 7.9)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from mailsuite.model.status import Status
 Hosts = Callable[[str], Awaitable[bool]]
 """Is a domain one of ours (mda.accounts)?"""
 
-FindAccount = Callable[[Address], Awaitable[Account | None]]
-"""Whose mailbox an address is, None when nobody's (mda.accounts)."""
+Answer = Callable[[Envelope, Address], Awaitable[Status | None]]
+"""Why a recipient of ours is refused, None when it is taken (mda.accounts)."""
 
 
 @implementer(IReception)
@@ -31,7 +31,7 @@ class Reception:
         self,
         queue: ISubmissionQueue,
         hosts: Hosts,
-        find_account: FindAccount,
+        answer: Answer,
         hostname: str,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
@@ -39,7 +39,7 @@ class Reception:
     ) -> None:
         self._queue = queue
         self._hosts = hosts
-        self._find_account = find_account
+        self._answer = answer
         self._hostname = hostname
         self._clock = clock
         self._random = random
@@ -57,16 +57,12 @@ class Reception:
         return decision.status or Status(250, "2.1.0", "sender ok")
 
     async def rcpt(self, client: Client, envelope: Envelope, recipient: Recipient) -> Status:
-        """Our accounts only: never relay, and say at once who is unknown."""
+        """What leads to our mailboxes, or on from them: never relay for others, and say at once who is unknown."""
         if not await self._hosts(recipient.address.domain) and not self._postmaster(recipient.address):
             return Status(550, "5.7.1", f"relaying denied: {recipient.address.domain} is not served here")
-        known = await self._find_account(recipient.address) is not None
-        decision: Decision = await self._checks.rcpt(client, envelope, recipient, known)
-        if decision.status is not None:
-            return decision.status
-        if not known:
-            return Status(550, "5.1.1", f"no mailbox {recipient.address} here")
-        return Status(250, "2.1.5", "recipient ok")
+        refused = await self._answer(envelope, recipient.address)
+        decision: Decision = await self._checks.rcpt(client, envelope, recipient, refused is None)
+        return decision.status or refused or Status(250, "2.1.5", "recipient ok")
 
     def _postmaster(self, address: Address) -> bool:
         # RFC 5321 section 4.5.1: <postmaster> without a domain reaches this host whatever it is called.

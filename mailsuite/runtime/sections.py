@@ -96,6 +96,12 @@ class Msa(Struct, frozen=True, kw_only=True):
     proxy_from: Networks = ()
 
 
+class Mda(Struct, frozen=True, kw_only=True):
+    """Filing. ``subaddress`` divides an address from its detail; empty: none has one."""
+
+    subaddress: Annotated[str, read.separator] = "+"
+
+
 class Tls(Struct, frozen=True, kw_only=True):
     """PEM files of the chain and its key: both or none. ``more`` are pairs for other kinds of key or other names."""
 

@@ -147,6 +147,14 @@ def address(value: object) -> Address:
     return Address.parse(text(value))
 
 
+def separator(value: object) -> str:
+    """One character that can stand in a local part, or none."""
+    mark = text(value)
+    if len(mark) > 1 or mark not in "+-=_#~!%":
+        raise ValueError('must be one of the characters +-=_#~!% or ""')
+    return mark
+
+
 def absolute_path(value: object) -> Path:
     """The path of a file or directory, from the root."""
     path = Path(text(value))

@@ -41,6 +41,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log: sections.Log = sections.Log()
     mx: sections.Mx = sections.Mx()
     msa: sections.Msa = sections.Msa()
+    mda: sections.Mda = sections.Mda()
     tls: sections.Tls = sections.Tls()
     delivery: sections.Delivery = sections.Delivery()
     route: Mapping[str, str] = {}

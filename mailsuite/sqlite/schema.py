@@ -161,7 +161,23 @@ _SUPPRESSIONS = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _HOLD, _SUPPRESSIONS)
+_ALIASES = (
+    # `alias_of` '': a domain of its own.
+    "ALTER TABLE domain ADD COLUMN alias_of TEXT NOT NULL DEFAULT ''",
+    # `forward` is '' or a JSON list: whether a copy is kept, then the targets.
+    "ALTER TABLE account ADD COLUMN forward TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX account_forward ON account (address) WHERE forward <> ''",
+    """
+    CREATE TABLE alias (
+        address TEXT PRIMARY KEY, domain TEXT NOT NULL REFERENCES domain, targets TEXT NOT NULL,
+        created INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX alias_domain ON alias (domain, address)",
+    "CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _HOLD, _SUPPRESSIONS, _ALIASES)
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 
 

@@ -49,11 +49,12 @@ def domains(c: Connection, name: str | None = None) -> list[Domain]:
     """The hosted domains with their keys, by name; only ``name`` when given."""
     where, values = ("", ()) if name is None else ("WHERE name = ?", (name,))
     found = []
-    for domain, created in c.execute(f"SELECT name, created FROM domain {where} ORDER BY name", values).fetchall():  # noqa: S608
+    rows = c.execute(f"SELECT name, created, alias_of FROM domain {where} ORDER BY name", values).fetchall()  # noqa: S608
+    for domain, created, alias_of in rows:
         keys = c.execute(
             "SELECT selector, algorithm, private, public FROM dkim_key WHERE domain = ? ORDER BY n", (domain,)
         )
-        found.append(Domain(domain, created, tuple(DkimKey(*key) for key in keys)))
+        found.append(Domain(domain, created, tuple(DkimKey(*key) for key in keys), alias_of))
     return found
 
 

@@ -9,6 +9,7 @@ from zope.interface import implementer
 
 from mailsuite.interfaces.directory import IAccountDirectory
 from mailsuite.model.account import Account, Domain, Session
+from mailsuite.model.alias import Alias, Forward
 from mailsuite.model.errors import Conflict, NotThere
 from mailsuite.testing.fake_zones import FakeZoneSource
 
@@ -21,10 +22,16 @@ class FakeAccountDirectory:
         self._zones = zones
         self._check = check
         self._accounts: dict[str, Account] = {}
+        self._aliases: dict[str, Alias] = {}
+        self._secrets: dict[str, bytes] = {}
         self._sessions: dict[str, Session] = {}
 
     async def add_domain(self, domain: Domain) -> None:
         self._check()
+        if domain.alias_of and (target := await self.domain(domain.alias_of)) is None:
+            raise NotThere(f"the domain {domain.alias_of} is not hosted")
+        if domain.alias_of and target is not None and target.alias_of:
+            raise Conflict(f"{target.name} is an alias of {target.alias_of} itself")
         self._zones.host(domain)
 
     async def domains(self) -> Sequence[Domain]:
@@ -34,12 +41,18 @@ class FakeAccountDirectory:
         return next((domain for domain in await self.domains() if domain.name == name), None)
 
     async def add_account(self, account: Account) -> None:
-        domain = account.address.rpartition("@")[2]
-        if await self.domain(domain) is None:
-            raise NotThere(f"the domain {domain} is not hosted")
-        if await self.account_at(account.address) is not None:
-            raise Conflict(f"the address {account.address} is taken")
+        await self._free(account.address)
         self._accounts[account.id] = account
+
+    async def _free(self, address: str) -> None:
+        name = address.rpartition("@")[2]
+        domain = await self.domain(name)
+        if domain is None:
+            raise NotThere(f"the domain {name} is not hosted")
+        if domain.alias_of:
+            raise Conflict(f"{name} is an alias of {domain.alias_of}")
+        if address in self._aliases or await self.account_at(address) is not None:
+            raise Conflict(f"the address {address} is taken")
 
     async def accounts(self, domain: str | None = None) -> Sequence[Account]:
         self._check()
@@ -58,6 +71,36 @@ class FakeAccountDirectory:
         if account not in self._accounts:
             raise NotThere(f"there is no account {account}")
         self._accounts[account] = replace(self._accounts[account], password=password)
+
+    async def set_forward(self, account: str, forward: Forward | None) -> None:
+        self._check()
+        if account not in self._accounts:
+            raise NotThere(f"there is no account {account}")
+        self._accounts[account] = replace(self._accounts[account], forward=forward)
+
+    async def forwarding(self) -> Sequence[Account]:
+        return [account for account in await self.accounts() if account.forward is not None]
+
+    async def add_alias(self, alias: Alias) -> None:
+        await self._free(alias.address)
+        self._aliases[alias.address] = alias
+
+    async def remove_alias(self, address: str) -> None:
+        self._check()
+        if self._aliases.pop(address, None) is None:
+            raise NotThere(f"there is no alias {address}")
+
+    async def aliases(self, domain: str | None = None) -> Sequence[Alias]:
+        self._check()
+        return [self._aliases[key] for key in sorted(self._aliases) if domain in (None, self._aliases[key].domain)]
+
+    async def alias_at(self, address: str) -> Alias | None:
+        self._check()
+        return self._aliases.get(address)
+
+    async def secret(self, name: str, proposed: bytes) -> bytes:
+        self._check()
+        return self._secrets.setdefault(name, proposed)
 
     async def add_session(self, session: Session) -> None:
         self._check()

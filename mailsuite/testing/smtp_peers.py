@@ -88,7 +88,7 @@ class ScriptedServer(Factory):
         self._open: set[_ScriptedProtocol] = set()
 
     async def listen(self, reactor: Any, interface: str = "127.0.0.1", port: int = 0) -> int:
-        """Start on a port, 0: a free one, which is returned."""
+        """Start on ``port``, or on a free one, which is returned."""
         kind = TCP6ServerEndpoint if ":" in interface else TCP4ServerEndpoint
         self._listening = await kind(reactor, port, interface=interface).listen(self)
         self.port = self._listening.getHost().port

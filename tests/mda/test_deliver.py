@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsuite.mda import deliver as deliver_module
 from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.deliver import INLINE, Deliverer
+from mailsuite.mda.forward import Forwarder
 from mailsuite.model.account import Account
 from mailsuite.model.event import Changed, Event, Toast
 from mailsuite.model.folder import INBOX, SENT, SPAM
 from mailsuite.model.job import LOCAL, Outcome, RecipientState, jobs_of
 from mailsuite.model.job import SENT as SENT_COPY
 from mailsuite.model.message import Message
+from mailsuite.mta.srs import Srs
 from mailsuite.testing import builders
 from mailsuite.testing.fake_events import FakeEvents
+from mailsuite.testing.fake_schedule import FakeSchedule
 from mailsuite.testing.fake_store import FakeStore
+from tests.msa.case import queue_over
 
 T = TypeVar("T")
 ANN, BOB = "ann@alpha.example", "bob@alpha.example"
@@ -38,8 +44,16 @@ class DeliverTests(SynchronousTestCase):
         self.await_(self.store.directory.add_domain(builders.domain()))
         for name, address in (("ann", ANN), ("bob", BOB)):
             self.await_(self.store.directory.add_account(Account(name, address, name, "", builders.NOW)))
-        accounts = Accounts(self.store.directory, lambda: builders.NOW)
-        self.deliverer = Deliverer(accounts, self.store.messages, self.events, self.thread)
+
+        async def no_rewriting() -> Srs:
+            raise AssertionError("nothing is rewritten here")
+
+        accounts = Accounts(self.store.directory, lambda: builders.NOW, no_rewriting)
+        queue = queue_over(self.store, FakeSchedule(lambda: builders.NOW, Clock()), lambda: builders.NOW, os.urandom)
+        forwarder = Forwarder(
+            queue, self.store.directory, accounts.hosts, no_rewriting, "mx.alpha.example", lambda: builders.NOW
+        )
+        self.deliverer = Deliverer(accounts, self.store.messages, self.events, self.thread, forwarder)
 
     async def thread(self, work: Callable[[], T]) -> T:
         """No thread, but counted."""

@@ -11,6 +11,7 @@ from mailsuite.model.envelope import Envelope
 from mailsuite.model.errors import Deferral
 from mailsuite.msa.allowance import Allowance, Rates
 from mailsuite.msa.draft import Draft, FieldError
+from mailsuite.msa.identity import Identities
 from mailsuite.msa.reception import SubmissionReception
 from mailsuite.msa.submit import Submitter
 from mailsuite.runtime.lenient_counter import LenientCounter
@@ -84,6 +85,7 @@ class AllowanceTests(QueueCase):
             Never(),  # type: ignore[arg-type]
             self.queue,
             self.allowance,
+            Identities(self.store.directory, "+"),
             self.in_thread,
             self.clock,
             self.random,

@@ -14,6 +14,7 @@ from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.errors import Refusal, StoreUnavailable
 from mailsuite.model.job import QueuedMessage
 from mailsuite.model.status import Status
+from mailsuite.msa.identity import Identities
 from mailsuite.msa.reception import INLINE, SubmissionReception
 from mailsuite.testing.builders import envelope, recipients
 from mailsuite.testing.fake_counter import FakeCounter
@@ -29,7 +30,14 @@ class SubmissionReceptionTests(QueueCase):
         super().setUp()
         checker = CredentialChecker(self.store.directory, FakeCounter(self.clock), self.in_thread, Passwords())
         self.reception = SubmissionReception(
-            checker, self.queue, generous(), self.in_thread, self.clock, self.random, "mx.alpha.example"
+            checker,
+            self.queue,
+            generous(),
+            Identities(self.store.directory, "+"),
+            self.in_thread,
+            self.clock,
+            self.random,
+            "mx.alpha.example",
         )
         self.stranger = Client("192.0.2.7", 50000, "pc", True, "TLSv1.3")
         self.client = replace(self.stranger, account=self.ann)

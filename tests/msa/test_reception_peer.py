@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 from mailsuite.login.accounts import new_account
 from mailsuite.login.checker import CredentialChecker
 from mailsuite.login.passwords import Passwords
+from mailsuite.msa.identity import Identities
 from mailsuite.msa.reception import SubmissionReception
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
 from mailsuite.runtime.threads import Threads
@@ -78,7 +79,14 @@ class SwaksTests(TestCase):
         )
         checker = CredentialChecker(self.store.directory, FakeCounter(lambda: NOW), self.threads.run, passwords)
         reception = SubmissionReception(
-            checker, queue, generous(), self.threads.run, lambda: NOW, random, "mx.alpha.example"
+            checker,
+            queue,
+            generous(),
+            Identities(self.store.directory, "+"),
+            self.threads.run,
+            lambda: NOW,
+            random,
+            "mx.alpha.example",
         )
         factory = SmtpFactory(
             reactor, reception, ServerConfig("mx.alpha.example", auth=True), server_tls(*certificate())

@@ -17,7 +17,6 @@ from mailsuite.interfaces.checks import PASS, Decision, IMessageCheck
 from mailsuite.interfaces.queue import ISubmissionQueue, Submission
 from mailsuite.interfaces.reception import Client, Visit
 from mailsuite.mime.received import protocol, received
-from mailsuite.model.account import Account
 from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.errors import StoreUnavailable
@@ -80,7 +79,7 @@ class ReceptionTests(SynchronousTestCase):
         self.reception = Reception(
             self.door,
             self.hosts,
-            self.find,
+            self.answer,
             "mail.alpha.example",
             lambda: builders.NOW,
             lambda n: b"\x01" * n,
@@ -91,10 +90,12 @@ class ReceptionTests(SynchronousTestCase):
         """One domain."""
         return domain == "alpha.example"
 
-    async def find(self, address: Address) -> Account | None:
-        """Ann and the postmaster."""
+    async def answer(self, envelope: Envelope, address: Address) -> Status | None:
+        """Ann and the postmaster; an alias that leads to itself."""
         known = ("ann@alpha.example", "postmaster@alpha.example", "postmaster@mail.alpha.example")
-        return builders.account() if address.key in known else None
+        if address.key == "loop@alpha.example":
+            return Status(550, "5.4.6", "it loops")
+        return None if address.key in known else Status(550, "5.1.1", "no mailbox")
 
     def now(self, work: Awaitable[T]) -> T:
         """The result of a coroutine that does not wait."""
@@ -115,6 +116,7 @@ class ReceptionTests(SynchronousTestCase):
         self.assertEqual(self.rcpt("u%other.example@alpha.example"), (550, "5.1.1"))
         self.assertEqual(self.rcpt('"u@other.example"@alpha.example'), (550, "5.1.1"))
         self.assertEqual(self.rcpt("u@[198.51.100.2]"), (550, "5.7.1"))
+        self.assertEqual(self.rcpt("loop@alpha.example"), (550, "5.4.6"))
 
     def test_a_check_decides_at_each_step(self) -> None:
         """Its status is the reply, and nothing is queued; relaying is denied without asking it."""

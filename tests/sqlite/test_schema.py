@@ -43,11 +43,12 @@ class SchemaTests(TestCase):
     def test_forward(self) -> None:
         """A file of an older version takes the missing steps only, and keeps its rows."""
         migrate(self.connection)
-        self.connection.execute("INSERT INTO domain VALUES ('alpha.example', 1)")
+        self.connection.execute("INSERT INTO domain (name, created) VALUES ('alpha.example', 1)")
         step = ("ALTER TABLE domain ADD COLUMN note TEXT NOT NULL DEFAULT 'none'",)
         self.assertEqual(1, migrate(self.connection, (*MIGRATIONS, step)))
         self.assertEqual(
-            [("alpha.example", 1, "none")], [tuple(r) for r in self.connection.execute("SELECT * FROM domain")]
+            [("alpha.example", 1, "none")],
+            [tuple(r) for r in self.connection.execute("SELECT name, created, note FROM domain")],
         )
 
     def test_a_step_that_fails_leaves_nothing(self) -> None:

@@ -9,6 +9,7 @@ from sqlite3 import Connection
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
+from mailsuite.model.alias import Alias, Forward
 from mailsuite.model.folder import ARCHIVE, INBOX, STARRED
 from mailsuite.model.job import Job, Lane
 from mailsuite.model.message import Cursor
@@ -150,6 +151,12 @@ class ShapeTests(TestCase):
         await self.directory.account("x")
         await self.directory.account_at("x")
         await self.directory.accounts("alpha.example")
+        await self.directory.add_alias(Alias("a@alpha.example", ("b@x.example",), NOW))
+        await self.directory.alias_at("x")
+        await self.directory.aliases("alpha.example")
+        await self.directory.remove_alias("a@alpha.example")
+        await self.directory.set_forward(account().id, Forward(("b@x.example",), keep=True))
+        await self.directory.secret("srs", b"x")
         await self.directory.add_session(session())
         await self.directory.session("x")
         await self.directory.touch_session("x", NOW)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailsuite.interfaces.directory import IAccountDirectory
+from mailsuite.model.alias import Alias, Forward
 from mailsuite.model.errors import Conflict, NotThere
 from mailsuite.testing.builders import NOW, account, domain, session
 from mailsuite.testing.contracts.stores import StoreContract
@@ -73,6 +74,76 @@ class AccountDirectoryContract(StoreContract):
         await self.directory.set_password(ann.id, new)
         self.assertEqual(replace(ann, password=new), await self.directory.account(ann.id))
         await self.raises(NotThere, self.directory.set_password("nobody", "x"))
+
+    async def test_alias_domain(self) -> None:
+        """It is hosted, with keys of its own, and bears no addresses; what it is an alias of is hosted and no alias."""
+        await self.directory.add_domain(domain("alpha.example"))
+        other = replace(domain("other.example", keys=1), alias_of="alpha.example")
+        before = await self.stores.zones.generation()
+        await self.directory.add_domain(other)
+        self.assertGreater(await self.stores.zones.generation(), before)
+        self.assertEqual(other, await self.directory.domain("other.example"))
+        self.assertEqual([domain("alpha.example"), other], list(await self.stores.zones.domains()))
+        third = domain("third.example")
+        await self.raises(NotThere, self.directory.add_domain(replace(third, alias_of="gone.example")))
+        await self.raises(NotThere, self.directory.add_domain(replace(third, alias_of="third.example")))
+        await self.raises(Conflict, self.directory.add_domain(replace(third, alias_of="other.example")))
+        await self.raises(Conflict, self.directory.add_account(account("ann@other.example")))
+        await self.raises(Conflict, self.directory.add_alias(Alias("info@other.example", ("x@y.example",), NOW)))
+        self.assertIsNone(await self.directory.domain("third.example"))
+
+    async def test_aliases(self) -> None:
+        """They are found by address and listed by address; an address is an alias or an account, never both."""
+        for name in ("alpha.example", "beta.example"):
+            await self.directory.add_domain(domain(name))
+        ann = account("ann@alpha.example")
+        await self.directory.add_account(ann)
+        sales = Alias("sales@alpha.example", ("ann@alpha.example", "ü@remote.example"), NOW)
+        rest = Alias("@alpha.example", ("ann@alpha.example",), NOW + 1)
+        info = Alias("info@beta.example", ("sales@alpha.example",), NOW)
+        for each in (sales, rest, info):
+            await self.directory.add_alias(each)
+        self.assertEqual([rest, info, sales], list(await self.directory.aliases()))
+        self.assertEqual([rest, sales], list(await self.directory.aliases("alpha.example")))
+        self.assertEqual(sales, await self.directory.alias_at("sales@alpha.example"))
+        self.assertEqual(rest, await self.directory.alias_at("@alpha.example"))
+        self.assertIsNone(await self.directory.alias_at("ann@alpha.example"))
+        await self.raises(Conflict, self.directory.add_alias(replace(sales, targets=("x@y.example",))))
+        await self.raises(Conflict, self.directory.add_alias(replace(sales, address=ann.address)))
+        await self.raises(Conflict, self.directory.add_account(account("sales@alpha.example", "2")))
+        await self.raises(NotThere, self.directory.add_alias(replace(sales, address="a@gone.example")))
+        await self.directory.remove_alias("sales@alpha.example")
+        await self.raises(NotThere, self.directory.remove_alias("sales@alpha.example"))
+        self.assertEqual([rest, info], list(await self.directory.aliases()))
+
+    async def test_forward(self) -> None:
+        """It is part of the account, replaced as a whole, and can be taken away."""
+        await self.directory.add_domain(domain("alpha.example"))
+        ann, bob = account("ann@alpha.example"), account("bob@alpha.example")
+        for each in (ann, bob):
+            await self.directory.add_account(each)
+        self.assertEqual([], list(await self.directory.forwarding()))
+        for forward in (Forward(("a@x.example", "ü@y.example"), keep=True), Forward(("b@x.example",), keep=False)):
+            await self.directory.set_forward(ann.id, forward)
+            for found in (
+                await self.directory.account(ann.id),
+                await self.directory.account_at(ann.address),
+                next(iter(await self.directory.accounts())),
+                next(iter(await self.directory.forwarding())),
+            ):
+                self.assertEqual(replace(ann, forward=forward), found)
+        self.assertEqual(1, len(await self.directory.forwarding()))
+        await self.directory.set_forward(ann.id, None)
+        self.assertEqual(ann, await self.directory.account(ann.id))
+        self.assertEqual([], list(await self.directory.forwarding()))
+        await self.raises(NotThere, self.directory.set_forward("nobody", None))
+
+    async def test_secret(self) -> None:
+        """The first proposal stays, also when many propose at the same time; each name has its own."""
+        found = await self.together(self.directory.secret("a", bytes([n])) for n in range(8))
+        self.assertEqual(1, len(set(found)))
+        self.assertEqual(found[0], await self.directory.secret("a", b"later"))
+        self.assertEqual(b"other\0", await self.directory.secret("b", b"other\0"))
 
     async def test_sessions(self) -> None:
         """A login is found by its token, notes its last use, never an earlier one, and can be ended twice."""

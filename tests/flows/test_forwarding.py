@@ -1,0 +1,247 @@
+"""Aliases and forwards on the running demonstration: copies here and elsewhere, and what comes back."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+import pytest
+from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from mailsuite.testing.smtp_peers import Received, ScriptedServer
+from tests.flows.demo import SMTP, Demo, until
+from tests.flows.store import filed_subjects
+from tests.lab.postfix import free_port
+
+pytestmark = [pytest.mark.slow]
+
+T = TypeVar("T")
+reactor: Any = _reactor
+
+ALICE, BOB, CAROL = "alice@alpha.example", "bob@alpha.example", "carol@beta.example"
+SENDER = "Sam@remote.example"
+RECORDS = {
+    ("remote.example.", "TXT"): '"v=spf1 ip4:203.0.113.0/24 -all"',
+    ("remote.example.", "MX"): "10 mx.remote.example.",
+}
+
+
+class Names(threading.Thread):
+    """A resolver that knows RECORDS; no other name exists."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+
+    def run(self) -> None:
+        while True:
+            data, client = self._socket.recvfrom(4096)
+            if not data:
+                return
+            query = dns.message.from_wire(data)
+            (question,) = query.question
+            name, kind = question.name.to_text().lower(), dns.rdatatype.to_text(question.rdtype)
+            reply = dns.message.make_response(query, recursion_available=True)
+            if found := RECORDS.get((name, kind)):
+                reply.answer.append(dns.rrset.from_text(question.name, 300, "IN", kind, found))
+            elif name not in {known for known, _ in RECORDS}:
+                reply.set_rcode(dns.rcode.NXDOMAIN)
+            self._socket.sendto(reply.to_wire(), client)
+
+    def stop(self) -> None:
+        """End the thread."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(b"", ("127.0.0.1", self.port))
+        self.join(5)
+        self._socket.close()
+
+
+class Stranger(smtplib.SMTP):
+    """A host of remote.example, whom a balancer names."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        peer = socket.create_connection((host, port), timeout)
+        peer.sendall(b"PROXY TCP4 203.0.113.5 192.0.2.25 40000 25\r\n")
+        return peer
+
+
+def notice(to: str, recipient: str) -> bytes:
+    """What a host says that took a message and could not deliver it."""
+    return (
+        "From: MAILER-DAEMON@mx.target.example\r\n"
+        f"To: {to}\r\n"
+        "Subject: Undelivered Mail\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n'
+        "MIME-Version: 1.0\r\n\r\n"
+        "--b\r\n\r\nIt was not delivered.\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        "Reporting-MTA: dns; mx.target.example\r\n\r\n"
+        f"Final-Recipient: rfc822; {recipient}\r\nAction: failed\r\nStatus: 5.2.2\r\n"
+        "Diagnostic-Code: smtp; 552 5.2.2 the mailbox is full\r\n\r\n"
+        "--b--\r\n"
+    ).encode()
+
+
+class ForwardingTests(TestCase):
+    """One demonstration for all; target.example and remote.example are one scripted host."""
+
+    demo: Demo
+    names: Names
+    port: int
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        """Start it: 127.0.0.0/8 is a balancer, outside names are those of ``Names``."""
+        cls.demo = Demo()
+        cls.demo.start()
+        cls.demo.stop()
+        cls.names = Names()
+        cls.names.start()
+        cls.port = free_port()
+        cls.demo.set("mx", "proxy_from", '["127.0.0.0/8"]')
+        cls.demo.set("dns", "upstreams", f'["127.0.0.1:{cls.names.port}"]')
+        for domain in ("target.example", "remote.example"):
+            cls.demo.route(domain, f"127.0.0.1:{cls.port}")
+        cls.demo.start()
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        """End both."""
+        cls.demo.remove()
+        cls.names.stop()
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        """The other host."""
+        self.server = ScriptedServer({"RCPT never@target.example": ["550 5.7.26 DMARC says no"]})
+        await self.server.listen(reactor, port=self.port)
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.server.close()))
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Blocking work, while the other host answers."""
+        return await deferToThread(work)
+
+    def stranger(self) -> Stranger:
+        """A session."""
+        session = Stranger("127.0.0.1", SMTP + self.demo.offset, local_hostname="mx.remote.example", timeout=30)
+        self.addCleanup(session.close)
+        return session
+
+    def send(self, to: str, subject: str) -> None:
+        """SPF passes for what the stranger sends."""
+        text = f"From: {SENDER}\r\nTo: {to}\r\nSubject: {subject}\r\n\r\nhello\r\n"
+        self.stranger().sendmail(SENDER, [to], text.encode())
+
+    def arrived(self, recipient: str, words: bytes) -> Received:
+        """The transaction for a recipient with these words in its content."""
+
+        def find() -> list[Received]:
+            came = [one for one in self.server.transactions if one.complete and words in one.content]
+            return [one for one in came if one.rcpts[0].startswith(f"RCPT TO:<{recipient}>")]
+
+        (one,) = until(find, f"the mail for {recipient}")
+        return one
+
+    def reverse_path(self, transaction: Received) -> str:
+        """Its reverse-path."""
+        return transaction.mail.partition("<")[2].partition(">")[0]
+
+    def inbox(self, address: str, subject: str) -> None:
+        """It is in the inbox, once."""
+        pages = self.demo.browser(address)
+        until(lambda: subject in pages.subjects("inbox"), f"{subject} in the inbox of {address}")
+        self.assertEqual(pages.subjects("inbox").count(subject), 1)
+
+    async def test_alias_here_and_elsewhere(self) -> None:
+        """Carol has it once although two ways lead to her; the other host gets it from an address of ours."""
+
+        def work() -> None:
+            self.demo.mailctl("alias", "add", "team@beta.example", CAROL, "u@target.example")
+            self.demo.mailctl("alias", "add", "all@alpha.example", "team@beta.example", "carol+all@beta.example")
+            self.send("all@alpha.example", "for the team")
+            self.inbox(CAROL, "for the team")
+            one = self.arrived("u@target.example", b"for the team")
+            self.assertRegex(self.reverse_path(one), r"\ASRS0=[a-z2-7]{6}=\w{6}=remote\.example=Sam@alpha\.example\Z")
+            self.assertTrue(one.content.startswith(b"Delivered-To: all@alpha.example\r\nReceived: "))
+
+        await self.aside(work)
+
+    async def test_forward_and_its_notice(self) -> None:
+        """Bob keeps a copy; the notice of the target's host finds the sender, and Bob is told."""
+
+        def work() -> None:
+            self.demo.mailctl("forward", "set", BOB, "v@target.example")
+            self.send(BOB, "going on")
+            self.inbox(BOB, "going on")
+            path = self.reverse_path(self.arrived("v@target.example", b"going on"))
+            session = self.stranger()
+            session.ehlo("mx.remote.example")
+            self.assertEqual(session.mail("")[0], 250)
+            code, text = session.rcpt(path.replace("Sam", "Eve"))
+            self.assertEqual((code, text[:5]), (550, b"5.7.1"))
+            self.assertEqual(session.rcpt(path)[0], 250)
+            self.assertEqual(session.data(notice(path, "v@target.example"))[0], 250)
+            back = self.arrived(SENDER, b"the mailbox is full")
+            self.assertEqual(self.reverse_path(back), "")
+            self.inbox(BOB, "Forwarded mail was refused")
+
+        await self.aside(work)
+
+    async def test_refused_at_once(self) -> None:
+        """The sender gets our notice with the other host's words."""
+
+        def work() -> None:
+            self.demo.mailctl("alias", "add", "never@alpha.example", "never@target.example")
+            self.send("never@alpha.example", "not wanted there")
+            back = self.arrived(SENDER, b"DMARC says no")
+            self.assertEqual(self.reverse_path(back), "")
+
+        await self.aside(work)
+
+    async def test_it_came_back(self) -> None:
+        """What the other host sends back is refused in the session, so that it is this host that tells the sender."""
+
+        def work() -> None:
+            self.demo.mailctl("alias", "add", "round@alpha.example", "round@target.example")
+            self.send("round@alpha.example", "round and round")
+            one = self.arrived("round@target.example", b"round and round")
+            session = self.stranger()
+            with self.assertRaises(smtplib.SMTPDataError) as raised:
+                session.sendmail(SENDER, ["round@alpha.example"], one.unstuffed)
+            self.assertEqual((raised.exception.smtp_code, bytes(raised.exception.smtp_error)[:5]), (554, b"5.4.6"))
+
+        await self.aside(work)
+
+    async def test_a_loop_among_aliases(self) -> None:
+        """Mailctl refuses to make one; were it there, the writer gets one notice and strangers are told at RCPT."""
+
+        def work() -> None:
+            rows = [("l1@alpha.example", "alpha.example", "l2@beta.example")]
+            rows += [("l2@beta.example", "beta.example", "l1@alpha.example")]
+            with sqlite3.connect(self.demo.directory / "mailsuite.db", timeout=30) as connection:
+                for address, domain, target in rows:
+                    connection.execute("INSERT INTO alias VALUES (?, ?, ?, 0)", (address, domain, f'["{target}"]'))
+            connection.close()
+            session = self.stranger()
+            session.ehlo()
+            session.mail(SENDER)
+            code, text = session.rcpt("l1@alpha.example")
+            self.assertEqual((code, text[:5]), (550, b"5.4.6"))
+            alice = self.demo.browser(ALICE)
+            alice.send("l1@alpha.example", "in circles", "anybody?")
+            until(lambda: "5.4.6" in alice.thread("sent", "in circles"), "the notice in the thread")
+            self.assertEqual(filed_subjects(self.demo.directory).count("Undelivered: in circles"), 1)
+
+        await self.aside(work)
