@@ -34,6 +34,7 @@ from mailsuite.queue.worker import Attempt, Tools, Worker
 from mailsuite.redis.connection import Link
 from mailsuite.redis.counters import RedisCounter
 from mailsuite.redis.events import RedisEvents
+from mailsuite.redis.permits import RedisPermits
 from mailsuite.redis.schedule import RedisSchedule
 from mailsuite.redis.server import PrivateServer
 from mailsuite.runtime.clock import now
@@ -164,6 +165,11 @@ class Wiring:
         }
 
     @cached_property
+    def permits(self) -> RedisPermits:
+        """Links to MX sites."""
+        return RedisPermits(self.link, self.settings.delivery.destination_concurrency)
+
+    @cached_property
     def events(self) -> RedisEvents:
         """The event bus."""
         return RedisEvents(self.link)
@@ -277,7 +283,7 @@ class Wiring:
     def work(self, worker: Worker, lane: Lane) -> None:
         """Run a worker, and the reconciler of its lane, from start to stop."""
         self.daemon.add(Loop(worker), Stage.WORK)
-        reconciler = Reconciler(self.jobs, {lane: self.schedules[lane]}, self.clock, self.sleep)
+        reconciler = Reconciler(self.jobs, {lane: self.schedules[lane]}, self.clock, self.sleep, worker.expire)
         self.daemon.add(Loop(reconciler), Stage.WORK)
 
     # Filing

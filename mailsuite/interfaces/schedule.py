@@ -114,7 +114,7 @@ class IDeliverySchedule(Interface):
         """
 
     async def retry(worker: str, job_id: str, due: int, attempts: int, answered: bool = False) -> bool:
-        """The attempt counted; the job is due again at ``due``. False when the lease is lost; ``answered``: as of done."""
+        """The attempt counted; the job is due again at ``due``. False: the lease is lost; ``answered``: see done."""
 
     async def release(worker: str, job_id: str, due: int) -> bool:
         """Give the job back without an attempt. False when the lease is lost."""

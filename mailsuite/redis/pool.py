@@ -36,7 +36,7 @@ async def greet(connection: Any, url: RedisUrl) -> str:
             await connection.execute_command("AUTH", *([url.username] if url.username else []), url.password)
         if url.db:
             await connection.execute_command("SELECT", url.db)
-        info = await connection.execute_command("INFO")
+        info: bytes = await connection.execute_command("INFO")
     except ResponseError as error:
         if is_passing(error):
             raise

@@ -1,8 +1,8 @@
 """RedisSchedule: the delivery schedule of one lane, in Redis.
 
 Each step is one Lua script on the server's clock, so it is done whole or not at all and may be repeated. The keys are
-described in ``scripts/lib.lua``; they share one hash tag, ``mq:{<lane>}:``, and so one slot of a cluster. The epoch is the
-run_id of the server on which the schedule was made: one that started again, or that was a replica, has lost something.
+described in ``scripts/lib.lua``; they share one hash tag, ``mq:{<lane>}:``, and so one slot of a cluster. The epoch is
+the run_id of the server on which the schedule was made: one that started again, or was a replica, has lost something.
 """
 
 from __future__ import annotations
@@ -177,9 +177,7 @@ class RedisSchedule:
     async def _states(self, *names: str) -> Sequence[DestinationState]:
         limits = self._limits
         found = await self._run(self._destinations, limits.max_concurrency, limits.gap, _MOST, *names)
-        return tuple(
-            DestinationState(name.decode(), *figures, why.decode(errors="replace")) for name, *figures, why in found
-        )
+        return tuple(_state(*words) for words in found)
 
     async def _run(self, script: Script, *args: str | int) -> Any:
         return await self._link.run(script, [self._prefix], *args)
@@ -189,6 +187,13 @@ class RedisSchedule:
         self._rung = not self._waiting
         for bell in list(self._waiting):
             bell.callback(None)
+
+
+def _state(
+    name: bytes, in_flight: int, ready: int, maximum: int, start: int, open_until: int, failures: int, reason: bytes
+) -> DestinationState:
+    text = reason.decode("utf-8", "replace")
+    return DestinationState(name.decode(), in_flight, ready, maximum, start, open_until, failures, text)
 
 
 def _script(name: str) -> Script:

@@ -319,7 +319,7 @@ class ScheduleContract(_Case):
         await self.schedule.add([Due(f"m.{n}", "d.example", 1, 1000 + n) for n in range(count + extra)])
         return [await self.take() for _ in range(count)]
 
-    async def fail(self, job_id: str, *waits: int, busy: bool = False) -> bool:
+    async def failing(self, job_id: str, *waits: int, busy: bool = False) -> bool:
         """The destination fails in an attempt of ours, which ends; did it count?"""
         setback = await self.schedule.setback(ANN, job_id, waits, "no route", busy)
         if setback.counts:
@@ -346,24 +346,24 @@ class ScheduleContract(_Case):
     async def test_one_outage_is_one_failure(self) -> None:
         """Attempts that were under way when the breaker opened do not count and do not make it worse."""
         held = await self.jobs_in_work(3)
-        counted = [await self.fail(job_id, FAR) for job_id in held]
+        counted = [await self.failing(job_id, FAR) for job_id in held]
         self.assertEqual([True, False, False], counted)
         self.assertEqual(1, (await self.schedule.destination("d.example")).failures)
 
     async def test_a_late_failure_says_nothing_new(self) -> None:
         """An attempt that began before the breaker opened, or closed, and fails long after does not count."""
         held = await self.jobs_in_work(3)
-        self.assertTrue(await self.fail(held[0], 1))
+        self.assertTrue(await self.failing(held[0], 1))
         probe = await self.eventually(self.take)
-        self.assertFalse(await self.fail(held[1], FAR))
+        self.assertFalse(await self.failing(held[1], FAR))
         self.assertTrue(await self.schedule.done(ANN, probe, answered=True))
-        self.assertFalse(await self.fail(held[2], FAR))
+        self.assertFalse(await self.failing(held[2], FAR))
         self.assertEqual(0, (await self.schedule.destination("d.example")).failures)
 
     async def test_one_probe(self) -> None:
         """When the time is over one job is given out, whatever its class; success lets the others go."""
         held = await self.jobs_in_work(1, 5)
-        await self.fail(held[0], 30)
+        await self.failing(held[0], 30)
         await self.add("m.urgent", priority=0)
         self.assertEqual("m.urgent", await self.eventually(self.take))
         await self.add("m.more", priority=0)
@@ -375,7 +375,7 @@ class ScheduleContract(_Case):
     async def test_failed_probes(self) -> None:
         """Each probe that fails counts and opens the breaker for the next wait; the last wait repeats."""
         held = await self.jobs_in_work(1, 5)
-        await self.fail(held[0], 1, 20, 40)
+        await self.failing(held[0], 1, 20, 40)
         for expected in (20, 40, 40):
             probe = await self.eventually(self.take)
             before = self.now()
@@ -388,7 +388,7 @@ class ScheduleContract(_Case):
     async def test_a_probe_that_says_nothing(self) -> None:
         """A probe given back, or whose worker died, makes room for another; the breaker stays as it is."""
         held = await self.jobs_in_work(1, 5)
-        await self.fail(held[0], 1)
+        await self.failing(held[0], 1)
         probe = await self.eventually(self.take)
         self.assertTrue(await self.schedule.release(ANN, probe, self.now() + FAR))
         self.assertEqual("m.2", await self.take("host/9/old"))
@@ -400,7 +400,7 @@ class ScheduleContract(_Case):
     async def test_an_answer_closes_the_breaker_early(self) -> None:
         """An older attempt that is answered while the breaker is open closes it."""
         held = await self.jobs_in_work(2)
-        await self.fail(held[0], FAR)
+        await self.failing(held[0], FAR)
         self.assertEqual([], await self.take_all())
         self.assertTrue(await self.schedule.retry(ANN, held[1], self.now() + FAR, 1, answered=True))
         self.assertEqual(["m.2", "m.3", "m.4"], await self.take_all())
@@ -417,7 +417,7 @@ class ScheduleContract(_Case):
     async def test_tuning_closes_the_breaker(self) -> None:
         """New limits make a fresh start."""
         held = await self.jobs_in_work(1)
-        await self.fail(held[0], FAR)
+        await self.failing(held[0], FAR)
         await self.schedule.tune("d.example", Limits(max_concurrency=2))
         self.assertEqual(DestinationState("d.example", 0, 3, 2), await self.schedule.destination("d.example"))
         self.assertEqual(["m.1", "m.2"], await self.take_all())
@@ -436,11 +436,11 @@ class ScheduleContract(_Case):
         await self.schedule.tune("d.example", Limits(max_concurrency=9))
         held = await self.jobs_in_work(9, 20)
         for expected in (4, 2, 1):
-            self.assertEqual([False] * len(held), [await self.fail(job_id, FAR, busy=True) for job_id in held])
+            self.assertEqual([False] * len(held), [await self.failing(job_id, FAR, busy=True) for job_id in held])
             self.assertEqual(expected, (await self.schedule.destination("d.example")).max_concurrency)
             held = await self.take_all()
             self.assertEqual(expected, len(held))
-        self.assertTrue(await self.fail(held[0], FAR, busy=True))
+        self.assertTrue(await self.failing(held[0], FAR, busy=True))
         self.assertEqual([], await self.take_all())
         self.assertEqual(1, (await self.schedule.destination("d.example")).failures)
 
@@ -448,7 +448,7 @@ class ScheduleContract(_Case):
         """Twenty answers add one, until the limit is reached again."""
         held = await self.jobs_in_work(3, 60)
         for job_id in held:
-            await self.fail(job_id, FAR, busy=True)
+            await self.failing(job_id, FAR, busy=True)
         maxima = []
         for _ in range(40):
             self.assertTrue(await self.schedule.done(ANN, await self.take(), answered=True))
