@@ -39,6 +39,7 @@ from mailsuite.queue.worker import Attempt, Tools, Worker
 from mailsuite.redis.connection import Link
 from mailsuite.redis.counters import RedisCounter
 from mailsuite.redis.events import RedisEvents
+from mailsuite.redis.permits import RedisPermits
 from mailsuite.redis.schedule import RedisSchedule
 from mailsuite.redis.server import PrivateServer
 from mailsuite.runtime.clock import now
@@ -176,6 +177,11 @@ class Wiring:
         }
 
     @cached_property
+    def permits(self) -> RedisPermits:
+        """Links to MX sites."""
+        return RedisPermits(self.link, self.settings.delivery.destination_concurrency)
+
+    @cached_property
     def events(self) -> RedisEvents:
         """The event bus."""
         return RedisEvents(self.link)
@@ -302,7 +308,7 @@ class Wiring:
     def work(self, worker: Worker, lane: Lane) -> None:
         """Run a worker, and what looks after the jobs of its lane, from start to stop."""
         self.daemon.add(Loop(worker), Stage.WORK)
-        reconciler = Reconciler(self.jobs, {lane: self.schedules[lane]}, self.clock, self.sleep)
+        reconciler = Reconciler(self.jobs, {lane: self.schedules[lane]}, self.clock, self.sleep, worker.expire)
         self.daemon.add(Loop(reconciler), Stage.WORK)
         schedule = self.schedules[lane]
         delays = Delays(worker.name, lane, self.jobs, schedule, self.notices, self.policy, self.clock)

@@ -59,8 +59,14 @@ class IJobStore(Interface):
     async def pending(lane: Lane, after: str, limit: int) -> Sequence[Job]:
         """Pending jobs of a lane in the order of their ids, from the first id above ``after`` ("" to begin)."""
 
-    async def overdue(lane: Lane, before: int, now: int, limit: int) -> Sequence[Job]:
-        """Pending jobs due before ``before`` that bear no claim alive at ``now``: what the schedule may have lost."""
+    async def overdue(lane: Lane, before: int, now: int, limit: int, after: tuple[int, str] = (0, "")) -> Sequence[Job]:
+        """Pending jobs due before ``before`` that bear no claim alive at ``now``: what the schedule may have lost.
+
+        In the order of (next attempt, id), from the first one above ``after``.
+        """
+
+    async def expired(lane: Lane, now: int, limit: int) -> Sequence[Job]:
+        """Pending jobs due at ``now``, without a live claim, of messages that expired before, longest due first."""
 
     async def park(job_id: str, text: str, at: int) -> bool:
         """Set a pending job aside for a person to look at; ``text`` goes into its history."""

@@ -105,14 +105,28 @@ class JobStore:
             )
         )
 
-    async def overdue(self, lane: Lane, before: int, now: int, limit: int) -> Sequence[Job]:
+    async def overdue(
+        self, lane: Lane, before: int, now: int, limit: int, after: tuple[int, str] = (0, "")
+    ) -> Sequence[Job]:
         """See IJobStore."""
         return await self._store.read(
             lambda c: _list(
                 c,
                 "lane = ? AND state = 'pending' AND next_attempt < ? AND (worker IS NULL OR until <= ?)"
+                " AND (next_attempt, id) > (?, ?) ORDER BY next_attempt, id LIMIT ?",
+                (lane.value, before, now, *after, limit),
+            )
+        )
+
+    async def expired(self, lane: Lane, now: int, limit: int) -> Sequence[Job]:
+        """See IJobStore."""
+        return await self._store.read(
+            lambda c: _list(
+                c,
+                "lane = ? AND state = 'pending' AND next_attempt <= ? AND (worker IS NULL OR until <= ?)"
+                " AND (SELECT expires FROM queued WHERE queued.id = queue_id) < ?"
                 " ORDER BY next_attempt, id LIMIT ?",
-                (lane.value, before, now, limit),
+                (lane.value, now, now, now, limit),
             )
         )
 
