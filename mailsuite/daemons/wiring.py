@@ -32,6 +32,7 @@ from mailsuite.net.proxy_protocol import ProxyEndpoint
 from mailsuite.net.tls import ServerTls
 from mailsuite.queue.accept import Queue
 from mailsuite.queue.delays import Delays
+from mailsuite.queue.direct import Direct
 from mailsuite.queue.reconcile import Reconciler
 from mailsuite.queue.settle import RetryPolicy
 from mailsuite.queue.suppress import Suppressing
@@ -53,6 +54,7 @@ from mailsuite.runtime.threads import Threads
 from mailsuite.runtime.trace_writer import TraceWriter
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.final_delivery import FinalDelivery
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.store import Store
@@ -336,8 +338,8 @@ class Wiring:
         return self._srs
 
     @cached_property
-    def local_worker(self) -> Worker:
-        """Files mail: run by the mda; web and msa have it do eager jobs."""
+    def deliverer(self) -> Deliverer:
+        """Files mail, or sends it on."""
         forwarder = Forwarder(
             self.queue,
             self.directory,
@@ -346,8 +348,29 @@ class Wiring:
             self.settings.server.hostname,
             self.clock,
         )
-        deliverer = Deliverer(self.accounts, self.messages, self.events, self.cpu.run, forwarder)
-        return self.worker(Lane.LOCAL, deliverer.attempt)
+        return Deliverer(self.accounts, self.messages, self.events, self.cpu.run, forwarder)
+
+    @cached_property
+    def local_worker(self) -> Worker:
+        """Files mail: run by the mda; web and msa have it do eager jobs."""
+        return self.worker(Lane.LOCAL, self.deliverer.attempt)
+
+    def file_directly(self) -> None:
+        """File what this process accepts without asking the schedule for turns."""
+        direct = Direct(
+            self.deliverer.plain,
+            FinalDelivery(self.store, self.random),
+            self.events,
+            self.queue.schedule,
+            self.policy,
+            self.clock,
+            self.sleep,
+            self.reactor.seconds,
+            self.local_worker.name,
+            lambda outcome: self._outcomes.add(lane=Lane.LOCAL.value, outcome=outcome.state.value),
+        )
+        self.queue.file_directly(direct.take)
+        self.daemon.add(Part(lambda: None, direct.stop), Stage.WORK)
 
     def eager(self) -> None:
         """Have eager jobs done in the request, by the worker of this process."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from twisted.logger import Logger
 
 from mailsuite.interfaces.events import IEventBus
+from mailsuite.interfaces.final_delivery import Plain
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.threads import InThread
 from mailsuite.mda.accounts import Accounts
@@ -62,6 +63,24 @@ class Deliverer:
             outcomes.append(Outcome(recipient, state, status, dsn_passed=passed))
         return outcomes
 
+    async def plain(self, message: QueuedMessage, job: Job, content: bytes) -> Plain | None:
+        """What the job comes to when all its recipients are mailboxes here and nothing else is to be done."""
+        recipients = job.open_recipients
+        if job.destination == SENT or message.id.startswith(NOTICE) or _suspect(message, job):
+            return None
+        accounts: dict[str, Account] = {}
+        for recipient in recipients:
+            if rewritten(recipient.address):
+                return None
+            route = await self._accounts.route(recipient.address)
+            if route.problem is not None or route.foreign or not route.filed:
+                return None
+            accounts.update((account.id, account) for account in route.filed)
+        description = await self._describe(job, content)
+        filings = tuple(_filing(message, folder.INBOX, account, description) for account in accounts.values())
+        outcomes = tuple(Outcome(r, RecipientState.DELIVERED, Status(250, "2.1.5", "filed")) for r in recipients)
+        return Plain(filings, outcomes)
+
     async def _deliver(
         self, message: QueuedMessage, job: Job, recipient: Recipient, content: bytes, description: Description
     ) -> tuple[Status, bool]:
@@ -116,28 +135,29 @@ class Deliverer:
             return _opaque(content)
 
     async def _file(self, message: QueuedMessage, where: str, account: Account, description: Description) -> None:
-        sent = where == folder.SENT
-        filed = await self._messages.file(
-            Filing(
-                account=account.id,
-                folder=where,
-                # By whichever recipients, jobs and aliases the message comes to an account, it has it once.
-                delivery_key=f"{message.id}:sent" if sent else message.id,
-                blob=message.blob,
-                size=message.size,
-                received_at=message.created,
-                description=description,
-                reverse_path=message.envelope.sender,
-                bcc=_blind(message, description) if sent else (),
-                seen=sent,
-                own=message.account == account.id,
-            ),
-            # The queue keeps it durably until long after this; a repetition files nothing twice.
-            durable=False,
-        )
+        # The queue keeps it durably until long after this; a repetition files nothing twice.
+        filed = await self._messages.file(_filing(message, where, account, description), durable=False)
         await self._events.publish(Changed(account.id, where, filed.seq))
         if filed.new and description.structure.content_type == "multipart/report":
             await self._events.publish(Toast(account.id, description.subject, filed.conversation))
+
+
+def _filing(message: QueuedMessage, where: str, account: Account, description: Description) -> Filing:
+    sent = where == folder.SENT
+    return Filing(
+        account=account.id,
+        folder=where,
+        # By whichever recipients, jobs and aliases the message comes to an account, it has it once.
+        delivery_key=f"{message.id}:sent" if sent else message.id,
+        blob=message.blob,
+        size=message.size,
+        received_at=message.created,
+        description=description,
+        reverse_path=message.envelope.sender,
+        bcc=_blind(message, description) if sent else (),
+        seen=sent,
+        own=message.account == account.id,
+    )
 
 
 def _suspect(message: QueuedMessage, job: Job) -> bool:

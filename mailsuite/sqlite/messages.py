@@ -38,10 +38,9 @@ class MessageStore:
 
     async def file(self, filing: Filing, durable: bool = True) -> Filed:
         """See IMessageStore."""
-        _check_folder(filing.folder)
         now = self._store.clock()
         ids = ordered_id(now, self._random), ordered_id(now, self._random)
-        return await self._store.write(lambda c: _file(c, filing, *ids), durable)
+        return await self._store.write(lambda c: file_into(c, filing, *ids), durable)
 
     async def page(self, account: str, folder: str, before: Cursor | None, limit: int) -> Sequence[Conversation]:
         """See IMessageStore."""
@@ -102,7 +101,9 @@ def _check_folder(name: str) -> None:
         raise NotThere(f"there is no folder {name!r}")
 
 
-def _file(c: Connection, filing: Filing, message: str, conversation: str) -> Filed:
+def file_into(c: Connection, filing: Filing, message: str, conversation: str) -> Filed:
+    """File a message under the id ``message``; ``conversation`` is the id of its conversation if that is a new one."""
+    _check_folder(filing.folder)
     account = filing.account
     known = c.execute(
         "SELECT id, conversation FROM message WHERE account = ? AND delivery_key = ?", (account, filing.delivery_key)
