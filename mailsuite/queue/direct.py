@@ -34,13 +34,13 @@ CONTENT = 64 * 1024 * 1024
 BATCH = 50
 """Jobs that one transaction ends."""
 
-PAUSE = 0.003
+PAUSE = 0.005
 """Seconds between an acceptance and its filing: what comes meanwhile shares the transaction."""
 
-RUSH = 3
+RUSH = 2
 """So many acceptances within a pause are a rush: filing then leaves them the right of way, for PATIENCE seconds."""
 
-PATIENCE = 0.5
+PATIENCE = 2.0
 
 
 class Prepare(Protocol):
