@@ -1,4 +1,4 @@
-"""The long form: ``make faults`` or ``python -m tests.faults [JOBS [SEED]]``. Prints what happened; 1 when it was wrong."""
+"""The long form: ``make faults`` or ``python -m tests.faults [JOBS [SEED]]``. Prints what happened; 1 when wrong."""
 
 from __future__ import annotations
 
