@@ -5,7 +5,7 @@ BIN := .venv/bin
 # What the tests talk to or drive, from Debian.
 TEST_PACKAGES := redis-server postfix swaks libnet-ssleay-perl bind9-dnsutils nsd chromium fonts-liberation openssl opendkim systemd
 
-.PHONY: run test check bench clean lock deb deb-test venv-run venv-dev
+.PHONY: run test check bench faults clean lock deb deb-test venv-run venv-dev
 
 run: venv-run
 	$(BIN)/mailctl demo
@@ -34,6 +34,11 @@ lock:
 	    requirements.in -o requirements.txt
 	build/lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --allow-unsafe requirements-dev.in -o requirements-dev.txt
+
+# Kills, freezes and empties the parts of the delivery scheduler under load: the long form of tests/faults.
+faults: venv-dev
+	scripts/apt.sh $(TEST_PACKAGES)
+	$(BIN)/python -m tests.faults
 
 deb:
 	scripts/deb.sh

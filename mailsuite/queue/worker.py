@@ -245,6 +245,11 @@ class Worker:
                     until = max(job.until, now + 50)
                     await self._end(lambda: schedule.release(name, job_id, until))
                 return
+            if not await self._still_ours(job):
+                # The schedule was rebuilt between the two claims and does not count this one.
+                await self.jobs.release(job_id, job.epoch, job.next_attempt)
+                await self._end(lambda: schedule.release(name, job_id, pause))
+                return
             worked = await self._work(job, leased=True)
         except StoreUnavailable:
             await self._end(lambda: schedule.release(name, job_id, pause))
@@ -260,6 +265,12 @@ class Worker:
             await self._end(lambda: schedule.release(name, job_id, due))
         else:
             await self._end(lambda: schedule.retry(name, job_id, due, attempts, answered))
+
+    async def _still_ours(self, job: Job) -> bool:
+        try:
+            return await self.schedule.renew(self.name, job.id, self.lease)
+        except ScheduleUnavailable:
+            return False
 
     async def _end(self, finish: Callable[[], Awaitable[bool]]) -> None:
         """Tell the schedule, patiently: a lease that nobody ends would look like a crash."""

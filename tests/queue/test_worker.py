@@ -26,6 +26,7 @@ from mailsuite.model.job import (
     Job,
     JobState,
     Lane,
+    NotClaimable,
     Outcome,
     QueuedMessage,
     RecipientResult,
@@ -453,6 +454,76 @@ class WorkerTests(SynchronousTestCase):
         self.pass_time(3)
         self.assertIs(self.job(message).state, JobState.PARKED)
         self.assertEqual([], self.party.tried)
+
+    def test_F096_due_later_than_a_lease(self) -> None:
+        """A job due in an hour, two workers, a reconciler: attempted once, then."""
+        self.party.behave = lambda job: (
+            Postponed(start + 3_600_000, "not yet") if self.now() < start + 3_600_000 else OK
+        )
+        start = self.now()
+        self.running(self.worker())
+        other = self.worker("two")
+        other.name = "host/t/two"
+        self.running(other)
+        message = self.accept("u@remote.example")
+        for _ in range(60):
+            self.pass_time(61)
+            self.successResultOf(Deferred.fromCoroutine(self.reconciler().round()))
+        self.assertEqual(2, len(self.party.tried))
+        self.assertEqual((JobState.DONE, 1), (self.job(message).state, self.job(message).attempts))
+
+    def test_F096_the_clock_steps_back(self) -> None:
+        """A worker dies, and the clock goes back an hour: the job comes back once its lease is over, and once."""
+        message = self.accept("u@remote.example")
+        schedule = self.schedules[Lane.REMOTE]
+        self.successResultOf(Deferred.fromCoroutine(schedule.begin_rebuild("host/dead/x")))
+        self.successResultOf(Deferred.fromCoroutine(schedule.end_rebuild("host/dead/x")))
+        self.successResultOf(Deferred.fromCoroutine(schedule.claim("host/dead/x", LEASE)))
+        claim = self.store.jobs.claim(f"{message.id}.0", "host/dead/x", self.now(), self.now() + LEASE)
+        self.successResultOf(Deferred.fromCoroutine(claim))
+        self.reactor.rightNow -= 3600
+        self.running(self.worker())
+        for _ in range(65):
+            self.pass_time(60)
+            self.successResultOf(Deferred.fromCoroutine(self.reconciler().round()))
+        self.assertEqual([2], [epoch for _, epoch, _ in self.party.tried])
+        self.assertIs(self.job(message).state, JobState.DONE)
+
+    def test_a_schedule_rebuilt_between_the_two_claims(self) -> None:
+        """A job whose turn the schedule has forgotten is given back: it would not count for its destination."""
+        schedule = self.schedules[Lane.REMOTE]
+        claim = self.store.jobs.claim
+        forgotten = []
+
+        async def forget_and_claim(job_id: str, worker: str, now: int, until: int) -> Job | NotClaimable:
+            if not forgotten:
+                forgotten.append(job_id)
+                schedule.lose()
+            return await claim(job_id, worker, now, until)
+
+        self.store.jobs.claim = forget_and_claim  # type: ignore[method-assign]
+        self.running(self.worker())
+        message = self.accept("u@remote.example")
+        self.pass_time(10)
+        self.assertEqual([f"{message.id}.0"], forgotten)
+        self.assertEqual([2], [epoch for _, epoch, _ in self.party.tried])
+        self.assertEqual((JobState.DONE, 1), (self.job(message).state, self.job(message).attempts))
+
+    def test_a_blip_of_redis_is_no_crash(self) -> None:
+        """The end of a turn that cannot be told at once is told later, so that no lease is left to die."""
+        self.running(self.worker())
+        self.party.gate = Deferred()
+        self.party.behave = lambda job: Deferral(451, "4.2.0", "later")
+        message = self.accept("u@remote.example")
+        self.pass_time(1)
+        self.schedules[Lane.REMOTE].down = True
+        self.party.gate.callback(None)
+        self.pass_time(5)
+        self.schedules[Lane.REMOTE].down = False
+        self.pass_time(2)
+        turn = self.successResultOf(Deferred.fromCoroutine(self.schedules[Lane.REMOTE].turn(f"{message.id}.0")))
+        assert turn is not None
+        self.assertEqual(("waiting", self.job(message).next_attempt), (turn.state, turn.due))
 
     # The reconciler
 
