@@ -22,7 +22,5 @@ class INotices(Interface):
     async def delayed(message: QueuedMessage, job: Job, results: Sequence[RecipientResult], until: int) -> None:
         """These are still waiting after the delay time; they are tried until ``until`` (ms)."""
 
-    async def succeeded(
-        message: QueuedMessage, job: Job, results: Sequence[RecipientResult], relayed: bool
-    ) -> None:
+    async def succeeded(message: QueuedMessage, job: Job, results: Sequence[RecipientResult], relayed: bool) -> None:
         """These were filed here, or (``relayed``) given to a host that does not promise notices of its own."""

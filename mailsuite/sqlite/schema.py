@@ -148,7 +148,9 @@ _TRACES = (
     "CREATE INDEX trace_queue ON trace (queue_id) WHERE queue_id <> ''",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES)
+_KEY_TIMES = ("ALTER TABLE dkim_key ADD COLUMN created INTEGER NOT NULL DEFAULT 0",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _KEY_TIMES)
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 
 

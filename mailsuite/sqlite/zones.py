@@ -51,7 +51,7 @@ def domains(c: Connection, name: str | None = None) -> list[Domain]:
     found = []
     for domain, created in c.execute(f"SELECT name, created FROM domain {where} ORDER BY name", values).fetchall():  # noqa: S608
         keys = c.execute(
-            "SELECT selector, algorithm, private, public FROM dkim_key WHERE domain = ? ORDER BY n", (domain,)
+            "SELECT selector, algorithm, private, public, created FROM dkim_key WHERE domain = ? ORDER BY n", (domain,)
         )
         found.append(Domain(domain, created, tuple(DkimKey(*key) for key in keys)))
     return found
