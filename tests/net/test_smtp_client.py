@@ -8,6 +8,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -60,7 +61,9 @@ class OldTls:
         context.set_cipher_list(b"ALL:@SECLEVEL=0")
         certificate, key = self_signed()
         context.use_certificate(x509.load_pem_x509_certificate(certificate))
-        context.use_privatekey(serialization.load_pem_private_key(key, None))
+        private = serialization.load_pem_private_key(key, None)
+        assert isinstance(private, ec.EllipticCurvePrivateKey)
+        context.use_privatekey(private)
         return SSL.Connection(context, None)
 
 
