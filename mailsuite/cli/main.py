@@ -17,6 +17,7 @@ _COMMANDS = {
     "auth-check": "mailsuite.cli.auth_check:auth_check",
     "check-config": "mailsuite.cli.check:check_config",
     "demo": "mailsuite.cli.demo:demo",
+    "dkim": "mailsuite.cli.dkim:dkim",
     "domain": "mailsuite.cli.domain:domain",
     "queue": "mailsuite.cli.queue:queue",
     "suppression": "mailsuite.cli.suppression:suppression",

@@ -44,6 +44,25 @@ def ip(value: object) -> str:
         raise ValueError("must be an IP address") from None
 
 
+def ipv4(value: object) -> str:
+    """An IPv4 address, or nothing."""
+    return _of_family(value, 4)
+
+
+def ipv6(value: object) -> str:
+    """An IPv6 address in its shortest form, or nothing."""
+    return _of_family(value, 6)
+
+
+def _of_family(value: object, version: int) -> str:
+    if value == "":
+        return ""
+    address = ip(value)
+    if ip_address(address).version != version:
+        raise ValueError(f"must be an IPv{version} address")
+    return address
+
+
 def network(value: object) -> Network:
     """A network such as 192.0.2.0/24."""
     try:

@@ -13,7 +13,17 @@ from msgspec import Struct
 
 from mailsuite.model.address import Address
 from mailsuite.runtime import setting_values as read
-from mailsuite.runtime.network_values import Listen, Network, ServerAddress, ip, listen, name_server, network
+from mailsuite.runtime.network_values import (
+    Listen,
+    Network,
+    ServerAddress,
+    ip,
+    ipv4,
+    ipv6,
+    listen,
+    name_server,
+    network,
+)
 
 Count = Annotated[int, read.whole(1)]
 Time = Annotated[int, read.duration]
@@ -121,6 +131,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     """Attempts and retries. The last step of ``retry`` is repeated; ``retry_limit`` 0 is no limit but ``expire``.
 
     ``delay_notice`` is the age at which the originator is told that a message still waits, 0: never.
+    ``source_ipv4`` and ``source_ipv6`` are the addresses to connect from; empty: as the system chooses.
     """
 
     retry: Annotated[tuple[int, ...], read.many(read.duration, least=1)] = (
@@ -138,6 +149,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     delay_notice: Annotated[int, read.duration_or_never] = 4 * _HOUR
     concurrency: Count = 50
     destination_concurrency: Count = 20
+    source_ipv4: Annotated[str, ipv4] = ""
+    source_ipv6: Annotated[str, ipv6] = ""
 
 
 class Dns(Struct, frozen=True, kw_only=True):

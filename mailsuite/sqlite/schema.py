@@ -177,7 +177,9 @@ _ALIASES = (
     "CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _HOLD, _SUPPRESSIONS, _ALIASES)
+_KEY_TIMES = ("ALTER TABLE dkim_key ADD COLUMN created INTEGER NOT NULL DEFAULT 0",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _HOLD, _SUPPRESSIONS, _ALIASES, _KEY_TIMES)
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 
 

@@ -52,7 +52,7 @@ class Postfix:
             time.sleep(0.1)
 
     def configure(self, *settings: str) -> None:
-        """Change main.cf lines while it runs."""
+        """Change main.cf lines while it runs, also for sessions that are open: these end."""
         for setting in settings:
             subprocess.run(
                 ["postconf", "-c", str(self.directory / "etc"), "-e", setting],
@@ -68,6 +68,13 @@ class Postfix:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+        # An smtpd keeps its old settings as long as its client stays idle: until smtpd_timeout.
+        deadline = time.monotonic() + 20
+        while self.log().count(": connect from") > self.log().count(": disconnect from"):
+            if time.monotonic() > deadline:
+                raise AssertionError("a session of Postfix does not end")
+            time.sleep(0.1)
 
     def stop(self) -> None:
         """Stop and delete everything."""

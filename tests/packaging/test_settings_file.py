@@ -18,7 +18,7 @@ NO_DEFAULT = {"server.postmaster", "tls.certificate", "tls.key", "dns.upstreams"
 
 def uncommented() -> str:
     """The file with every key in force."""
-    return re.sub(r'^#(?=[a-z_]+ = |"[^"]*" = )', "", SHIPPED.read_text(), flags=re.MULTILINE)
+    return re.sub(r'^#(?=[a-z0-9_]+ = |"[^"]*" = )', "", SHIPPED.read_text(), flags=re.MULTILINE)
 
 
 class SettingsFileTests(SynchronousTestCase):
@@ -56,6 +56,6 @@ class SettingsFileTests(SynchronousTestCase):
         """Each key, or the pair it belongs to, has a comment above it."""
         lines = SHIPPED.read_text().splitlines()
         for number, line in enumerate(lines):
-            if re.match(r'#?([a-z_]+|"[^"]*") = ', line):
+            if re.match(r'#?([a-z0-9_]+|"[^"]*") = ', line):
                 above = lines[number - 1]
                 self.assertTrue(above.startswith("#"), f"line {number + 1} has no comment: {line}")
