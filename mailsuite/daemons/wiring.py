@@ -50,6 +50,7 @@ from mailsuite.sqlite.directory import AccountDirectory
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.sts import StsCache
 from mailsuite.sqlite.trace import TraceStore
 from mailsuite.sqlite.zones import ZoneSource
 
@@ -119,6 +120,11 @@ class Wiring:
     def traces(self) -> TraceStore:
         """What happened in SMTP sessions."""
         return TraceStore(self.store)
+
+    @cached_property
+    def sts_cache(self) -> StsCache:
+        """The MTA-STS policies of others."""
+        return StsCache(self.store)
 
     @cached_property
     def trace(self) -> TraceWriter:

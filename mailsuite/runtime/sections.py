@@ -112,7 +112,10 @@ class Tls(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """Attempts and retries. The last step of ``retry`` is repeated; ``retry_limit`` 0 is no limit but ``expire``."""
+    """Attempts and retries. The last step of ``retry`` is repeated; ``retry_limit`` 0 is no limit but ``expire``.
+
+    ``tls`` is the level of links to domains that ask for nothing; ``ca_file`` None: the roots of the system.
+    """
 
     retry: Annotated[tuple[int, ...], read.many(read.duration, least=1)] = (
         _MINUTE,
@@ -128,6 +131,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     expire_notices: Time = _DAY
     concurrency: Count = 50
     destination_concurrency: Count = 20
+    tls: Annotated[str, read.one_of("opportunistic", "encrypt", "verify")] = "opportunistic"
+    ca_file: Annotated[Path | None, read.readable_file] = None
 
 
 class Dns(Struct, frozen=True, kw_only=True):

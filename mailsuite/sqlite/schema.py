@@ -148,7 +148,19 @@ _TRACES = (
     "CREATE INDEX trace_queue ON trace (queue_id) WHERE queue_id <> ''",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES)
+_STS = (
+    # MTA-STS policies of others. `mx` is a JSON list.
+    """
+    CREATE TABLE sts (
+        domain TEXT PRIMARY KEY, id TEXT NOT NULL, fetched INTEGER NOT NULL, mode TEXT NOT NULL, mx TEXT NOT NULL,
+        max_age INTEGER NOT NULL, stale INTEGER NOT NULL, expires INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX sts_stale ON sts (stale)",
+    "CREATE INDEX sts_expires ON sts (expires)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _STS)
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 
 

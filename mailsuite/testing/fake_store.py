@@ -1,4 +1,4 @@
-"""FakeStore: the six seams of a store in memory, with a fault that tests switch on."""
+"""FakeStore: the seams of a store in memory, with a fault that tests switch on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from mailsuite.testing.fake_blobs import FakeBlobStore
 from mailsuite.testing.fake_directory import FakeAccountDirectory
 from mailsuite.testing.fake_jobs import FakeJobStore
 from mailsuite.testing.fake_messages import FakeMessageStore
+from mailsuite.testing.fake_sts import FakeStsCache
 from mailsuite.testing.fake_traces import FakeTraceStore
 from mailsuite.testing.fake_zones import FakeZoneSource
 
@@ -23,6 +24,7 @@ class FakeStore:
         self.zones = FakeZoneSource(self._check)
         self.directory = FakeAccountDirectory(self.zones, self._check)
         self.traces = FakeTraceStore(self._check)
+        self.sts = FakeStsCache(self._check)
         self.blobs.referrers += [self.jobs.blobs, self.messages.blobs]
 
     async def ping(self) -> None:

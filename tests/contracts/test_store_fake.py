@@ -1,4 +1,4 @@
-"""The contracts of a store's six seams on the fake."""
+"""The contracts of a store's seams on the fake."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mailsuite.testing.contracts.jobs import JobStoreContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
 from mailsuite.testing.contracts.stores import Stores
+from mailsuite.testing.contracts.sts import StsCacheContract
 from mailsuite.testing.contracts.threads import ThreadingContract
 from mailsuite.testing.contracts.trace import TraceStoreContract
 from mailsuite.testing.contracts.zones import ZoneSourceContract
@@ -28,7 +29,9 @@ class _Fake:
         async def spoil(job_id: str) -> None:
             store.jobs.spoiled.add(job_id)
 
-        return Stores(store.blobs, store.jobs, store.messages, store.directory, store.zones, store.traces, spoil)
+        return Stores(
+            store.blobs, store.jobs, store.messages, store.directory, store.zones, store.traces, store.sts, spoil
+        )
 
 
 class FakeBlobStoreTests(_Fake, BlobStoreContract, TestCase):
@@ -67,6 +70,10 @@ class FakeTraceStoreTests(_Fake, TraceStoreContract, TestCase):
     """ITraceStore in memory."""
 
 
+class FakeStsCacheTests(_Fake, StsCacheContract, TestCase):
+    """IStsCache in memory."""
+
+
 class FakeFaultTests(TestCase):
     """The fault that tests switch on."""
 
@@ -86,6 +93,7 @@ class FakeFaultTests(TestCase):
                 store.directory.domains(),
                 store.zones.generation(),
                 store.traces.recent(1),
+                store.sts.get("beta.example"),
             ):
                 try:
                     await call
@@ -94,6 +102,6 @@ class FakeFaultTests(TestCase):
                     failed += 1
             return failed
 
-        self.assertEqual(8, await fails())
+        self.assertEqual(9, await fails())
         store.fault = ""
         self.assertEqual(0, await fails())

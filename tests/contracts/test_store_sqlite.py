@@ -1,4 +1,4 @@
-"""The contracts of a store's six seams on SQLite."""
+"""The contracts of a store's seams on SQLite."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mailsuite.sqlite.directory import AccountDirectory
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.sts import StsCache
 from mailsuite.sqlite.trace import TraceStore
 from mailsuite.sqlite.zones import ZoneSource
 from mailsuite.testing.contracts.blobs import BlobStoreContract
@@ -22,6 +23,7 @@ from mailsuite.testing.contracts.jobs import JobStoreContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
 from mailsuite.testing.contracts.stores import StoreContract, Stores
+from mailsuite.testing.contracts.sts import StsCacheContract
 from mailsuite.testing.contracts.threads import ThreadingContract
 from mailsuite.testing.contracts.trace import TraceStoreContract
 from mailsuite.testing.contracts.zones import ZoneSourceContract
@@ -48,6 +50,7 @@ class _Sqlite(StoreContract):
             AccountDirectory(store),
             ZoneSource(store),
             TraceStore(store),
+            StsCache(store),
             spoil,
         )
 
@@ -86,3 +89,7 @@ class SqliteZoneSourceTests(_Sqlite, ZoneSourceContract, TestCase):
 
 class SqliteTraceStoreTests(_Sqlite, TraceStoreContract, TestCase):
     """ITraceStore in SQLite."""
+
+
+class SqliteStsCacheTests(_Sqlite, StsCacheContract, TestCase):
+    """IStsCache in SQLite."""

@@ -1,4 +1,4 @@
-"""StoreContract: what the contract suites of a store's six seams have in common."""
+"""StoreContract: what the contract suites of a store's seams have in common."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mailsuite.interfaces.blobs import IBlobStore
 from mailsuite.interfaces.directory import IAccountDirectory
 from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.interfaces.messages import IMessageStore
+from mailsuite.interfaces.sts_cache import IStsCache
 from mailsuite.interfaces.trace import ITraceStore
 from mailsuite.interfaces.zones import IZoneSource
 from mailsuite.runtime.clock import Clock
@@ -35,6 +36,7 @@ class Stores:
     directory: IAccountDirectory
     zones: IZoneSource
     traces: ITraceStore
+    sts: IStsCache
     spoil: Callable[[str], Awaitable[None]]
 
 
