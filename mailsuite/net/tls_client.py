@@ -28,6 +28,8 @@ _DIGESTS = {1: sha256, 2: sha512}
 
 # Of OpenSSL's X509_V_ERR_*.
 _IN_WORDS = {
+    2: "is not signed by a trusted authority",
+    7: "is not signed by a trusted authority",
     9: "is not valid yet",
     10: "has expired",
     18: "is signed by itself",
@@ -74,19 +76,8 @@ class ClientTls:
                 self._plain = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2).getContext()
             return self._plain
         if self._verifying is None:
-            context = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2, trustRoot=self._roots).getContext()
-            # The handshake goes on whatever is found, so that the fault can be told in words behind it.
-            context.set_verify(SSL.VERIFY_PEER, _note)
-            self._verifying = context
+            self._verifying = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2, trustRoot=self._roots).getContext()
         return self._verifying
-
-
-def _note(connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, fine: int) -> bool:
-    """OpenSSL's verdict on one certificate of the chain; the first fault is kept."""
-    if not fine:
-        faults: list[tuple[int, int]] = connection.get_app_data()
-        faults.append((error, depth))
-    return True
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -97,21 +88,29 @@ class HostTls:
         self._context = context
         self._policy = policy
         self._host = host
+        self._faults: list[tuple[int, int]] = []
 
     def clientConnectionForTLS(self, tls_protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """The connection that is to shake hands. It names the host (RFC 7672 section 8.1: the TLSA base domain)."""
         connection = SSL.Connection(self._context, None)
-        connection.set_app_data([])
         name = self._policy.names[0] if self._policy.level is TlsLevel.DANE and self._policy.names else self._host
         if not is_address(name):
             connection.set_tlsext_host_name(name.encode("ascii", "ignore"))
+        if self._policy.level is TlsLevel.VERIFY:
+            connection.set_verify(SSL.VERIFY_PEER, self._note)
         return connection
+
+    def _note(self, connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, fine: int) -> bool:
+        """OpenSSL's verdict on one certificate. The handshake goes on, so that the fault can be told in words."""
+        if not fine:
+            self._faults.append((error, depth))
+        return True
 
     def check(self, connection: SSL.Connection) -> None:
         """Judge what the host has shown in the handshake. Raises TlsRefused."""
         level = self._policy.level
         if level is TlsLevel.VERIFY:
-            fault = self._chain_fault(connection) or self._name_fault(_chain(connection)[0])
+            fault = self._chain_fault() or self._name_fault(_chain(connection)[0])
         elif level is TlsLevel.DANE:
             fault = self._dane_fault(_chain(connection))
         else:
@@ -119,11 +118,10 @@ class HostTls:
         if fault:
             raise TlsRefused(fault)
 
-    def _chain_fault(self, connection: SSL.Connection) -> str:
-        faults = connection.get_app_data()
-        if not faults:
+    def _chain_fault(self) -> str:
+        if not self._faults:
             return ""
-        error, depth = faults[0]
+        error, depth = self._faults[0]
         what = f"the certificate of {self._host}" if depth == 0 else f"an authority behind {self._host}"
         return f"{what} {_IN_WORDS.get(error, f'is not trusted (OpenSSL error {error})')}"
 
