@@ -10,13 +10,13 @@ from typing import Any
 
 from OpenSSL import SSL
 from service_identity import VerificationError
-from twisted.internet.defer import Deferred
-from twisted.internet.defer import TimeoutError as TimedOut
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectionLost
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import TLSVersion, optionsForClientTLS
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, ResponseDone, ResponseFailed
 from twisted.web.http import PotentialDataLoss
@@ -60,11 +60,10 @@ class HttpsFetcher:
 
     async def fetch(self, domain: str) -> str:
         """See IPolicyFetcher."""
-        fetching = Deferred.fromCoroutine(self._fetch(f"mta-sts.{domain}"))
-        try:
-            return await fetching.addTimeout(self._patience, self._reactor)
-        except TimedOut:
-            raise PolicyUnavailable(f"mta-sts.{domain}: not within {self._patience:g} s") from None
+        host = f"mta-sts.{domain}"
+        late = PolicyUnavailable(f"{host}: not within {self._patience:g} s")
+        fetching = Deferred.fromCoroutine(self._fetch(host))
+        return await fetching.addTimeout(self._patience, self._reactor, lambda *_: Failure(late))
 
     async def _fetch(self, host: str) -> str:
         try:
@@ -80,24 +79,30 @@ class HttpsFetcher:
             except (ConnectError, ConnectionLost) as error:
                 fault = f"{address}: {error}"
             except ResponseFailed as error:
+                if any(reason.check(CancelledError) for reason in error.reasons):
+                    raise
                 fault = f"{address}: {_in_words(error)}"
         raise PolicyUnavailable(f"{host}: {fault}")
 
     async def _fetch_from(self, host: str, address: str) -> str:
-        agent = Agent.usingEndpointFactory(self._reactor, _Endpoints(self._reactor, address, self._trust))
+        link = _Link(self._reactor, address, self._trust)
+        agent = Agent.usingEndpointFactory(self._reactor, link)
         url = f"https://{host}{_PATH}" if self._port == 443 else f"https://{host}:{self._port}{_PATH}"
-        response = await agent.request(b"GET", url.encode("ascii"), Headers({b"User-Agent": [b"mailsuite"]}))
-        body = _Body()
-        # Taken in any case, for that is what ends the connection.
-        response.deliverBody(body)
-        fault = _head_fault(response)
-        if fault:
-            body.stop(fault)
-        octets = await body.whole
         try:
+            response = await agent.request(b"GET", url.encode("ascii"), Headers({b"User-Agent": [b"mailsuite"]}))
+            fault = _head_fault(response)
+            if fault:
+                raise PolicyUnavailable(f"{host}: {fault}")
+            body = _Body()
+            response.deliverBody(body)
+            octets = await body.whole
+            if octets is None:
+                raise PolicyUnavailable(f"{host}: the policy is longer than {MAX_SIZE} octets, or broke off")
             return octets.decode("utf-8")
         except UnicodeDecodeError:
             raise PolicyUnavailable(f"{host}: the policy is not UTF-8") from None
+        finally:
+            await link.cut()
 
 
 def _head_fault(response: IResponse) -> str:
@@ -109,59 +114,89 @@ def _head_fault(response: IResponse) -> str:
 
 
 class _Body(Protocol):
-    """``whole`` fires with the body, or fails with PolicyUnavailable."""
-
-    transport: Any
+    """``whole`` fires with the body, or with None as soon as it is too long or incomplete."""
 
     def __init__(self) -> None:
-        self.whole: Deferred[bytes] = Deferred(lambda _: self.transport.abortConnection())
+        self.whole: Deferred[bytes | None] = Deferred()
         self._parts: list[bytes] = []
-        self._size = 0
-
-    def stop(self, fault: str) -> None:
-        """Take no more."""
-        if not self.whole.called:
-            self.whole.errback(PolicyUnavailable(fault))
-            self.transport.abortConnection()
+        self._room = MAX_SIZE
 
     def dataReceived(self, data: bytes) -> None:
         """Keep it, up to the limit."""
-        self._size += len(data)
-        if self._size > MAX_SIZE:
-            self.stop(f"the policy is longer than {MAX_SIZE} octets")
-        else:
+        self._room -= len(data)
+        if self._room >= 0:
             self._parts.append(data)
+        elif not self.whole.called:
+            self.whole.callback(None)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The body is complete, or will never be."""
-        if self.whole.called:
-            return
-        if reason.check(ResponseDone, PotentialDataLoss):
-            self.whole.callback(b"".join(self._parts))
-        else:
-            self.whole.errback(PolicyUnavailable("the answer broke off"))
+        if not self.whole.called:
+            complete = reason.check(ResponseDone, PotentialDataLoss)
+            self.whole.callback(b"".join(self._parts) if complete else None)
 
 
-@implementer(IAgentEndpointFactory)
-class _Endpoints:
-    """Connects to one address, whatever the name, and has the name proved."""
+class _Wire(ProtocolWrapper):
+    """The TCP connection below TLS."""
+
+    factory: _Wires
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Tell those who wait for it."""
+        super().connectionLost(reason)
+        self.factory.gone.callback(None)
+
+
+class _Wires(WrappingFactory):
+    """Makes one."""
+
+    protocol = _Wire
+    noisy = False
+
+    def __init__(self, wrapped: Any) -> None:
+        super().__init__(wrapped)
+        self.gone: Deferred[None] = Deferred()
+
+
+@implementer(IAgentEndpointFactory, IStreamClientEndpoint)
+class _Link:
+    """One connection to one address, whatever the name in the URL, which the server is to prove."""
 
     def __init__(self, reactor: Any, address: str, trust: Any) -> None:
         self._reactor = reactor
         self._address = address
         self._trust = trust
+        self._port = 0
+        self._wire: Any = None
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         """See IAgentEndpointFactory."""
-        kind = TCP6ClientEndpoint if ":" in self._address else TCP4ClientEndpoint
-        endpoint = kind(self._reactor, self._address, uri.port, timeout=_CONNECT)
+        self._port = uri.port
         options = optionsForClientTLS(
             uri.host.decode("ascii"),
             trustRoot=self._trust,
             extraCertificateOptions={"raiseMinimumTo": TLSVersion.TLSv1_2},
         )
-        wrapped: IStreamClientEndpoint = wrapClientTLS(options, endpoint)
-        return wrapped
+        secured: IStreamClientEndpoint = wrapClientTLS(options, self)
+        return secured
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
+        """See IStreamClientEndpoint."""
+        kind = TCP6ClientEndpoint if ":" in self._address else TCP4ClientEndpoint
+        endpoint = kind(self._reactor, self._address, self._port, timeout=_CONNECT)
+        connecting: Deferred[Any] = endpoint.connect(_Wires(factory))
+        return connecting.addCallback(self._connected)
+
+    def _connected(self, wire: _Wire) -> Any:
+        self._wire = wire
+        return wire.wrappedProtocol
+
+    async def cut(self) -> None:
+        """End the connection, whatever the server has still to say."""
+        if self._wire is not None:
+            if not self._wire.factory.gone.called:
+                self._wire.abortConnection()
+            await self._wire.factory.gone
 
 
 def _in_words(error: ResponseFailed) -> str:

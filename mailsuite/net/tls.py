@@ -147,7 +147,9 @@ def in_words(transport: Any) -> str:
 
 
 def is_address(host: str) -> bool:
-    """Is it an IP and no name?"""
+    """Is it an IP, or an address literal, and no name?"""
+    if host.startswith("["):
+        return True
     try:
         ipaddress.ip_address(host)
     except ValueError:
