@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,13 +30,20 @@ class PolicyServer:
     """An HTTPS server on loopback that gives one answer; ``asked`` are the paths and Host fields."""
 
     def __init__(
-        self, issued: Issued, directory: Path, body: bytes, status: int = 200, kind: str = "text/plain", **fields: str
+        self,
+        issued: Issued,
+        directory: Path,
+        body: bytes = POLICY.encode(),
+        status: int = 200,
+        fields: Mapping[str, str] | None = None,
     ) -> None:
+        """``fields`` are added to the usual ones, or take them away when empty."""
         self.asked: list[tuple[str, str | None]] = []
         self.body = body
         self.hold = threading.Event()
         self.hold.set()
         asked, server = self.asked, self
+        usual = {"Content-Type": "text/plain", "Content-Length": str(len(body))}
 
         class Handler(BaseHTTPRequestHandler):
             timeout = 10
@@ -45,7 +52,7 @@ class PolicyServer:
                 asked.append((self.path, self.headers["Host"]))
                 server.hold.wait(10)
                 self.send_response(status)
-                for name, value in {"Content-Type": kind, "Content-Length": str(len(server.body)), **fields}.items():
+                for name, value in {**usual, **(fields or {})}.items():
                     if value:
                         self.send_header(name, value)
                 self.end_headers()
@@ -88,9 +95,15 @@ class HttpsFetcherTests(TestCase):
         self.dns = FakeResolver()
         self.addresses = ["127.0.0.1"]
 
-    def serve(self, body: bytes = POLICY.encode(), names: Sequence[str] = (HOST,), **options: object) -> PolicyServer:
+    def serve(
+        self,
+        body: bytes = POLICY.encode(),
+        names: Sequence[str] = (HOST,),
+        status: int = 200,
+        fields: Mapping[str, str] | None = None,
+    ) -> PolicyServer:
         """A server with a good certificate."""
-        server = PolicyServer(self.authority.issue(names), self.directory, body, **options)  # type: ignore[arg-type]
+        server = PolicyServer(self.authority.issue(names), self.directory, body, status, fields)
         self.addCleanup(server.stop)
         return server
 
@@ -116,8 +129,10 @@ class HttpsFetcherTests(TestCase):
 
     async def test_forms(self) -> None:
         """A type with parameters, a body without its length, a wildcard certificate."""
-        self.assertEqual(POLICY, await self.fetch(self.serve(kind="Text/Plain; charset=utf-8").port))
-        self.assertEqual(POLICY, await self.fetch(self.serve(**{"Content-Length": ""}).port))
+        self.assertEqual(
+            POLICY, await self.fetch(self.serve(fields={"Content-Type": "Text/Plain; charset=utf-8"}).port)
+        )
+        self.assertEqual(POLICY, await self.fetch(self.serve(fields={"Content-Length": ""}).port))
         self.assertEqual(POLICY, await self.fetch(self.serve(names=["*.beta.example"]).port))
 
     async def test_next_address(self) -> None:
@@ -132,21 +147,21 @@ class HttpsFetcherTests(TestCase):
             (self.authority.issue([HOST], ends=-timedelta(hours=1)), "certificate verify failed"),
             (Authority("Unknown").issue([HOST]), "certificate verify failed"),
         ):
-            server = PolicyServer(issued, self.directory, POLICY.encode())
+            server = PolicyServer(issued, self.directory)
             self.addCleanup(server.stop)
             self.assertIn(fault, await self.fault(server.port))
             self.assertEqual([], server.asked)
 
     async def test_answer_of_another_kind(self) -> None:
         """Not found, a redirect (not followed), HTML, no type, octets that are no text."""
-        for fault, body, options in (
-            ("the answer is 404, not 200", b"", {"status": 404}),
-            ("the answer is 302, not 200", b"", {"status": 302, "Location": "https://mta-sts.beta.example/"}),
-            ("the answer is text/html, not text/plain", b"<html>", {"kind": "text/html"}),
-            ("the answer is of no type, not text/plain", POLICY.encode(), {"kind": ""}),
-            ("the policy is not UTF-8", b"\xff", {}),
+        for fault, body, status, fields in (
+            ("the answer is 404, not 200", b"", 404, {}),
+            ("the answer is 302, not 200", b"", 302, {"Location": "https://mta-sts.beta.example/"}),
+            ("the answer is text/html, not text/plain", b"<html>", 200, {"Content-Type": "text/html"}),
+            ("the answer is of no type, not text/plain", POLICY.encode(), 200, {"Content-Type": ""}),
+            ("the policy is not UTF-8", b"\xff", 200, {}),
         ):
-            server = self.serve(body, **options)  # type: ignore[arg-type]
+            server = self.serve(body, status=status, fields=fields)
             self.assertIn(fault, await self.fault(server.port))
             self.assertEqual(1, len(server.asked))
 
@@ -154,12 +169,12 @@ class HttpsFetcherTests(TestCase):
         """64 kB are taken, an octet more is not, and without a length it is not waited for."""
         self.assertEqual(MAX_SIZE, len(await self.fetch(self.serve(b"x" * MAX_SIZE).port)))
         self.assertIn("longer than 65536", await self.fault(self.serve(b"x" * (MAX_SIZE + 1)).port))
-        endless = self.serve(b"x" * 5_000_000, **{"Content-Length": ""})
+        endless = self.serve(b"x" * 5_000_000, fields={"Content-Length": ""})
         self.assertIn("longer than 65536", await self.fault(endless.port))
 
     async def test_broken_off(self) -> None:
         """Less than was promised is no policy."""
-        server = self.serve(**{"Content-Length": "1000"})
+        server = self.serve(fields={"Content-Length": "1000"})
         self.assertIn("broke off", await self.fault(server.port))
 
     async def test_time(self) -> None:
