@@ -7,16 +7,11 @@ import random
 from twisted.application.service import IService
 
 from mailsuite.daemons.launch import Options, make_service
-from mailsuite.daemons.services import Every, Loop, Part
+from mailsuite.daemons.services import Part
 from mailsuite.daemons.wiring import Wiring
 from mailsuite.model.job import Lane
-from mailsuite.model.tls_policy import TlsLevel
-from mailsuite.mta.dane import Dane
 from mailsuite.mta.relay import Relay
 from mailsuite.mta.route import Router
-from mailsuite.mta.sts_policies import StsPolicies
-from mailsuite.mta.tls_policies import TlsPolicies
-from mailsuite.net.https_fetch import HttpsFetcher
 from mailsuite.net.smtp_client import TransferClient
 from mailsuite.runtime.daemon import Stage
 
@@ -35,19 +30,8 @@ def add(wiring: Wiring) -> None:
     )
     client = TransferClient(wiring.reactor, settings.server.hostname)
     wiring.daemon.add(Part(lambda: None, client.close), Stage.BASE)
-    relay = Relay(router, _policies(wiring), client)
+    relay = Relay(router, client)
     wiring.work(wiring.worker(Lane.REMOTE, relay.attempt), Lane.REMOTE)
-
-
-def _policies(wiring: Wiring) -> TlsPolicies:
-    """What links must be, and the refreshing of what that takes."""
-    settings = wiring.settings
-    delivery = settings.delivery
-    fetcher = HttpsFetcher(wiring.reactor, wiring.resolver, delivery.ca_file)
-    sts = StsPolicies(wiring.resolver, wiring.sts_cache, fetcher, wiring.clock)
-    wiring.daemon.add(Loop(Every(wiring.reactor, 3600, sts.refresh, "fetching MTA-STS policies again")), Stage.WORK)
-    own = {domain: TlsLevel(level) for domain, level in settings.tls_policy.items()}
-    return TlsPolicies(Dane(wiring.resolver), sts, settings.route, own, TlsLevel(delivery.tls))
 
 
 def makeService(options: Options) -> IService:

@@ -8,15 +8,13 @@ from mailsuite.interfaces.transfer import ITransferClient
 from mailsuite.model.errors import DestinationDown
 from mailsuite.model.job import Job, Outcome, QueuedMessage
 from mailsuite.mta.route import Router
-from mailsuite.mta.tls_policies import TlsPolicies
 
 
 class Relay:
     """The attempt of the remote lane."""
 
-    def __init__(self, router: Router, policies: TlsPolicies, client: ITransferClient) -> None:
+    def __init__(self, router: Router, client: ITransferClient) -> None:
         self._router = router
-        self._policies = policies
         self._client = client
 
     async def attempt(
@@ -26,7 +24,7 @@ class Relay:
 
         Raises Refusal or Deferral when no host could be asked.
         """
-        hosts = await self._policies.of(job.destination, await self._router.hosts(job.destination))
+        hosts = await self._router.hosts(job.destination)
         down: DestinationDown | None = None
         for host in hosts:
             try:

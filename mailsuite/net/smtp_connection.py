@@ -14,7 +14,6 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailsuite.net.tls import in_words
-from mailsuite.net.tls_client import HostTls, TlsRefused
 
 _FAREWELL = 5.0
 
@@ -111,7 +110,7 @@ class SmtpConnection(Protocol):
         return True
 
     async def start_tls(self, creator: IOpenSSLClientConnectionCreator, seconds: float) -> str:
-        """Shake hands; what was agreed on, in words. Raises HandshakeFailed, also for what the policy refuses."""
+        """Shake hands; what was agreed on, in words. Raises HandshakeFailed."""
         try:
             if not self._lost:
                 self.transport.startTLS(creator)
@@ -120,11 +119,6 @@ class SmtpConnection(Protocol):
             raise HandshakeFailed(str(error)) from None
         if not self._secured:
             raise HandshakeFailed(self._lost)
-        if isinstance(creator, HostTls):
-            try:
-                creator.check(self.transport.getHandle())
-            except TlsRefused as error:
-                raise HandshakeFailed(str(error)) from None
         return in_words(self.transport)
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ from twisted.internet.ssl import Certificate, CertificateOptions, TLSVersion, pl
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from mailsuite.model.errors import DestinationDown
 from mailsuite.model.tls_policy import Tlsa, TlsLevel, TlsPolicy
 from mailsuite.net.tls import is_address
 
@@ -40,8 +41,11 @@ _IN_WORDS = {
 }
 
 
-class TlsRefused(Exception):
-    """A host has not proved what its policy requires; the text says in words what is wrong."""
+class TlsRefused(DestinationDown):
+    """A host has not proved what its policy requires; the text says what is wrong, and who requires it."""
+
+    def __init__(self, policy: TlsPolicy, fault: str) -> None:
+        super().__init__(451, "4.7.5", f"{fault}, which {policy.source} requires")
 
 
 def roots(ca_file: Path | None) -> Any:
@@ -116,7 +120,7 @@ class HostTls:
         else:
             return
         if fault:
-            raise TlsRefused(fault)
+            raise TlsRefused(self._policy, fault)
 
     def _chain_fault(self) -> str:
         if not self._faults:

@@ -24,13 +24,14 @@ from zope.interface import implementer
 
 from mailsuite.model.tls_policy import OPPORTUNISTIC, Tlsa, TlsLevel, TlsPolicy
 from mailsuite.net.smtp_connection import HandshakeFailed, SmtpConnection
-from mailsuite.net.tls_client import ClientTls, roots
+from mailsuite.net.tls_client import ClientTls, TlsRefused, roots
 from mailsuite.testing.smtp_peers import ScriptedServer
 from mailsuite.testing.temporary import temporary_directory
 from tests.net.authority import DAY, Authority, Issued, self_issued
 from tests.net.smtp_support import server_tls
 
 HOST = "mx.beta.example"
+SOURCE = "the policy of beta.example"
 EXPIRED = -timedelta(hours=1)
 _DIGESTS = {1: "sha256", 2: "sha512"}
 
@@ -77,7 +78,7 @@ class HandshakeCase(TestCase):
         self.ca_file.write_bytes(self.authority.pem)
 
     async def shake(self, tls: Any, policy: TlsPolicy, host: str = HOST) -> str:
-        """What was agreed on with a host of this server context. Raises HandshakeFailed."""
+        """What was agreed on with a host of this server context. Raises HandshakeFailed and TlsRefused."""
         server = ScriptedServer(tls=tls)
         await server.listen(reactor)
         self.addCleanup(lambda: Deferred.fromCoroutine(server.close()))
@@ -88,7 +89,10 @@ class HandshakeCase(TestCase):
             await connection.read(10, "greeting")
             connection.write(b"STARTTLS\r\n")
             await connection.read(10, "go")
-            return await connection.start_tls(ClientTls(self.ca_file).creator(policy, host), 10)
+            creator = ClientTls(self.ca_file).creator(policy, host)
+            agreed = await connection.start_tls(creator, 10)
+            creator.check(connection.transport.getHandle())
+            return agreed
         finally:
             connection.abort()
             await connection.gone
@@ -97,8 +101,11 @@ class HandshakeCase(TestCase):
         """The same with a certificate; the fault in words, or nothing."""
         try:
             self.assertIn("TLSv1.3", await self.shake(server_tls(issued.pem, issued.key_pem), policy, host))
-        except HandshakeFailed as error:
-            return str(error)
+        except TlsRefused as error:
+            status = error.status
+            self.assertEqual((451, "4.7.5"), (status.code, status.enhanced))
+            self.assertTrue(status.text.endswith(f", which {SOURCE} requires"), status.text)
+            return status.text.removesuffix(f", which {SOURCE} requires")
         return ""
 
 
@@ -147,7 +154,7 @@ class VerifyTests(HandshakeCase):
 
     async def verify(self, issued: Issued, *names: str, host: str = HOST) -> str:
         """The fault, or nothing."""
-        return await self.shown(issued, TlsPolicy(TlsLevel.VERIFY, names or (host,)), host)
+        return await self.shown(issued, TlsPolicy(TlsLevel.VERIFY, names or (host,), source=SOURCE), host)
 
     async def test_trusted(self) -> None:
         """Signed by a root or through one that the host shows, for one of the names; a wildcard is one label."""
@@ -196,7 +203,7 @@ class VerifyTests(HandshakeCase):
 
     async def test_system_roots(self) -> None:
         """Without a file the system's authorities count, which ours is not one of."""
-        with self.assertRaisesRegex(HandshakeFailed, "is not signed by a trusted authority"):
+        with self.assertRaisesRegex(TlsRefused, "is not signed by a trusted authority"):
             issued = self.authority.issue([HOST])
             server = server_tls(issued.pem, issued.key_pem)
             self.ca_file = None
@@ -215,7 +222,7 @@ class DaneTests(HandshakeCase):
 
     async def dane(self, issued: Issued, *records: Tlsa, names: Sequence[str] = (HOST,)) -> str:
         """The fault, or nothing."""
-        return await self.shown(issued, TlsPolicy(TlsLevel.DANE, tuple(names), records))
+        return await self.shown(issued, TlsPolicy(TlsLevel.DANE, tuple(names), records, SOURCE))
 
     async def test_usage_3(self) -> None:
         """Each selector with each matching type."""
