@@ -187,6 +187,8 @@ class TlsPoliciesTests(SynchronousTestCase):
         for route in (DOMAIN, "*"):
             self.routes = {route: "relay.gamma.example:587"}
             self.assertEqual(TlsLevel.DANE, self.links(hosts=[relay])["relay.gamma.example"].level)
+            other = Host("192.0.2.6", ("192.0.2.6",), 587)
+            self.assertEqual({"192.0.2.6": OPPORTUNISTIC}, self.links(hosts=[other]))
         self.assertEqual([], self.web.asked)
 
     def test_address_literal(self) -> None:

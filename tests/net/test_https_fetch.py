@@ -178,10 +178,12 @@ class HttpsFetcherTests(TestCase):
         self.assertIn("broke off", await self.fault(server.port))
 
     async def test_time(self) -> None:
-        """A server that does not answer is not waited for."""
+        """A server that does not answer is not waited for, nor is another address tried behind the time."""
         server = self.serve()
         server.hold.clear()
+        self.addresses *= 2
         self.assertEqual("mta-sts.beta.example: not within 0.2 s", await self.fault(server.port, 0.2))
+        self.assertLess(len(server.asked), 2)
 
     async def test_nobody(self) -> None:
         """No address, no server, no DNS."""

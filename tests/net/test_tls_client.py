@@ -278,6 +278,11 @@ class DaneTests(HandshakeCase):
         self.assertIn("not its TLSA record", await self.dane(issued, tlsa(2, 0, 1, root.pem)))
         self.assertIn("not its TLSA record", await self.dane(issued, Tlsa(2, 0, 0, b"no certificate")))
 
+    async def test_usage_2_is_no_server(self) -> None:
+        """A record of usage 2 for the host's own certificate does not make it right."""
+        issued = self_issued([HOST])
+        self.assertIn("not its TLSA record", await self.dane(issued, tlsa(2, 1, 1, pem_of(issued))))
+
     async def test_usage_2_needs_chain_name_and_dates(self) -> None:
         """The authority may not just be shown beside; names and dates count."""
         root = Authority("Own root")
