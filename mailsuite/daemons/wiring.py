@@ -58,6 +58,7 @@ from mailsuite.sqlite.final_delivery import FinalDelivery
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.sts import StsCache
 from mailsuite.sqlite.suppressions import SuppressionList
 from mailsuite.sqlite.trace import TraceStore
 from mailsuite.sqlite.zones import ZoneSource
@@ -134,6 +135,11 @@ class Wiring:
     def suppressions(self) -> SuppressionList:
         """Where bulk mail does not go."""
         return SuppressionList(self.store)
+
+    @cached_property
+    def sts_cache(self) -> StsCache:
+        """The MTA-STS policies of others."""
+        return StsCache(self.store)
 
     @cached_property
     def trace(self) -> TraceWriter:

@@ -124,7 +124,7 @@ class OpportunisticTls:
 
     def __init__(self, host: str, options: CertificateOptions) -> None:
         """``host`` goes into SNI unless it is an address; ``options`` are shared by all hosts."""
-        self._host = "" if _is_address(host) else host
+        self._host = "" if is_address(host) else host
         self._options = options
 
     def clientConnectionForTLS(self, tls_protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
@@ -146,7 +146,10 @@ def in_words(transport: Any) -> str:
     return f"{connection.get_protocol_version_name()} {connection.get_cipher_name()}"
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Is it an IP, or an address literal, and no name?"""
+    if host.startswith("["):
+        return True
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -132,6 +132,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
     ``delay_notice`` is the age at which the originator is told that a message still waits, 0: never.
     ``source_ipv4`` and ``source_ipv6`` are the addresses to connect from; empty: as the system chooses.
+    ``tls`` is the level of links to domains that ask for nothing; ``ca_file`` None: the roots of the system.
     """
 
     retry: Annotated[tuple[int, ...], read.many(read.duration, least=1)] = (
@@ -151,6 +152,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     destination_concurrency: Count = 20
     source_ipv4: Annotated[str, ipv4] = ""
     source_ipv6: Annotated[str, ipv6] = ""
+    tls: Annotated[str, read.one_of("opportunistic", "encrypt", "verify")] = "opportunistic"
+    ca_file: Annotated[Path | None, read.readable_file] = None
 
 
 class Dns(Struct, frozen=True, kw_only=True):

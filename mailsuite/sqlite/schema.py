@@ -179,7 +179,19 @@ _ALIASES = (
 
 _KEY_TIMES = ("ALTER TABLE dkim_key ADD COLUMN created INTEGER NOT NULL DEFAULT 0",)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _HOLD, _SUPPRESSIONS, _ALIASES, _KEY_TIMES)
+_STS = (
+    # MTA-STS policies of others. `mx` is a JSON list.
+    """
+    CREATE TABLE sts (
+        domain TEXT PRIMARY KEY, id TEXT NOT NULL, fetched INTEGER NOT NULL, mode TEXT NOT NULL, mx TEXT NOT NULL,
+        max_age INTEGER NOT NULL, stale INTEGER NOT NULL, expires INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX sts_stale ON sts (stale)",
+    "CREATE INDEX sts_expires ON sts (expires)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _HOLD, _SUPPRESSIONS, _ALIASES, _KEY_TIMES, _STS)
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 
 

@@ -16,6 +16,7 @@ from mailsuite.testing.contracts.jobs import JobStoreContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
 from mailsuite.testing.contracts.stores import Stores
+from mailsuite.testing.contracts.sts import StsCacheContract
 from mailsuite.testing.contracts.suppressions import SuppressionListContract
 from mailsuite.testing.contracts.threads import ThreadingContract
 from mailsuite.testing.contracts.trace import TraceStoreContract
@@ -39,6 +40,7 @@ class _Fake:
             store.traces,
             store.control,
             store.suppressions,
+            store.sts,
             spoil,
         )
 
@@ -87,6 +89,10 @@ class FakeSuppressionListTests(_Fake, SuppressionListContract, TestCase):
     """ISuppressionList in memory."""
 
 
+class FakeStsCacheTests(_Fake, StsCacheContract, TestCase):
+    """IStsCache in memory."""
+
+
 class FakeFaultTests(TestCase):
     """The fault that tests switch on."""
 
@@ -107,6 +113,7 @@ class FakeFaultTests(TestCase):
                 store.zones.generation(),
                 store.traces.recent(1),
                 store.suppressions.find("a", ()),
+                store.sts.get("beta.example"),
             ):
                 try:
                     await call

@@ -14,6 +14,7 @@ from mailsuite.sqlite.job_control import JobControl
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.sts import StsCache
 from mailsuite.sqlite.suppressions import SuppressionList
 from mailsuite.sqlite.trace import TraceStore
 from mailsuite.sqlite.zones import ZoneSource
@@ -25,6 +26,7 @@ from mailsuite.testing.contracts.jobs import JobStoreContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
 from mailsuite.testing.contracts.stores import StoreContract, Stores
+from mailsuite.testing.contracts.sts import StsCacheContract
 from mailsuite.testing.contracts.suppressions import SuppressionListContract
 from mailsuite.testing.contracts.threads import ThreadingContract
 from mailsuite.testing.contracts.trace import TraceStoreContract
@@ -54,6 +56,7 @@ class _Sqlite(StoreContract):
             TraceStore(store),
             JobControl(store),
             SuppressionList(store),
+            StsCache(store),
             spoil,
         )
 
@@ -100,3 +103,7 @@ class SqliteTraceStoreTests(_Sqlite, TraceStoreContract, TestCase):
 
 class SqliteSuppressionListTests(_Sqlite, SuppressionListContract, TestCase):
     """ISuppressionList in SQLite."""
+
+
+class SqliteStsCacheTests(_Sqlite, StsCacheContract, TestCase):
+    """IStsCache in SQLite."""

@@ -13,6 +13,7 @@ from mailsuite.interfaces.directory import IAccountDirectory
 from mailsuite.interfaces.job_control import IJobControl
 from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.interfaces.messages import IMessageStore
+from mailsuite.interfaces.sts_cache import IStsCache
 from mailsuite.interfaces.suppressions import ISuppressionList
 from mailsuite.interfaces.trace import ITraceStore
 from mailsuite.interfaces.zones import IZoneSource
@@ -39,6 +40,7 @@ class Stores:
     traces: ITraceStore
     control: IJobControl
     suppressions: ISuppressionList
+    sts: IStsCache
     spoil: Callable[[str], Awaitable[None]]
 
 
