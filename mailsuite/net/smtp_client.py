@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from OpenSSL import SSL
 from twisted.internet.defer import gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError
@@ -24,7 +23,7 @@ from mailsuite.model.job import Outcome
 from mailsuite.model.tls_policy import TlsLevel, TlsPolicy
 from mailsuite.net.smtp_connection import Broken, Handshake, HandshakeFailed, SmtpConnection
 from mailsuite.net.smtp_links import IdleLinks, SmtpLink, say_goodbye
-from mailsuite.net.tls import OpportunisticTls, opportunistic_options
+from mailsuite.net.tls_client import ClientTls
 from mailsuite.smtp.client import BeforeDot, ClientSession, Event, Finished, Phase, SendContent, Timeouts
 from mailsuite.smtp.events import StartTls
 
@@ -91,7 +90,7 @@ class TransferClient:
         self._tls = tls
         self._timeouts = timeouts or Timeouts()
         self._sources = {":" in address: (address, 0) for address in sources}
-        self._handshakes = handshakes or unverified()
+        self._handshakes = handshakes or ClientTls().creator
         self._connections: set[SmtpConnection] = set()
         reuse = reuse or Reuse()
         self._idle = IdleLinks(reactor, reuse.seconds, reuse.messages, reuse.most)
@@ -244,23 +243,6 @@ class TransferClient:
         if link.served > 1 and not link.session.answered:
             return min(seconds, self._timeouts.reused)
         return seconds
-
-
-class _Unverified(OpportunisticTls):
-    def check(self, connection: SSL.Connection) -> None:
-        """Anything will do."""
-
-
-def unverified() -> Handshakes:
-    """TLS with any certificate: for OPPORTUNISTIC and ENCRYPT; other levels are a failed handshake."""
-    options = opportunistic_options()
-
-    def handshake(policy: TlsPolicy, name: str) -> Handshake:
-        if policy.level not in (TlsLevel.OPPORTUNISTIC, TlsLevel.ENCRYPT):
-            raise HandshakeFailed("this client cannot verify certificates")
-        return _Unverified(name, options)
-
-    return handshake
 
 
 def _key(host: Host, address: str) -> Hashable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -26,11 +27,14 @@ from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.errors import DestinationBusy, DestinationDown, Refusal
 from mailsuite.model.job import Outcome
-from mailsuite.model.tls_policy import OPPORTUNISTIC, TlsLevel, TlsPolicy
-from mailsuite.net.smtp_client import Handshakes, Reuse, TransferClient, unverified
+from mailsuite.model.tls_policy import OPPORTUNISTIC, Tlsa, TlsLevel, TlsPolicy
+from mailsuite.net.smtp_client import Handshakes, Reuse, TransferClient
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
+from mailsuite.net.tls_client import ClientTls
 from mailsuite.smtp.client import Timeouts
 from mailsuite.testing.smtp_peers import DROP, EXTENSIONS, HANG, ScriptedServer
+from mailsuite.testing.temporary import temporary_directory
+from tests.net.authority import Authority, self_issued
 from tests.net.smtp_support import Gate, Role, pause, self_signed, server_tls, until
 
 BOB = Recipient(Address("bob", "beta.example"))
@@ -534,7 +538,7 @@ class PolicyTests(ClientCase):
         class Picky:
             def __init__(self, policy: TlsPolicy, name: str) -> None:
                 asked.append((policy.level, name))
-                self.inner = unverified()(OPPORTUNISTIC, name)
+                self.inner = ClientTls().creator(OPPORTUNISTIC, name)
 
             def clientConnectionForTLS(self, tls_protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
                 return self.inner.clientConnectionForTLS(tls_protocol)
@@ -550,6 +554,35 @@ class PolicyTests(ClientCase):
         outcomes = await self.send(server, client, policy=policy)
         self.assertEqual(brief(outcomes), ["delivered 250 2.0.0"] * 2)
         self.assertEqual(asked, [(TlsLevel.VERIFY, "mx.beta.example")] * 2)
+
+    async def test_f059_verified(self) -> None:
+        """F059: VERIFY takes a trusted certificate for the host's name, and nothing else; never in the clear."""
+        authority = Authority()
+        ca_file = temporary_directory(self) / "ca.pem"
+        ca_file.write_bytes(authority.pem)
+        handshakes = ClientTls(ca_file).creator
+        policy = TlsPolicy(TlsLevel.VERIFY, ("mx.beta.example",), source="the MTA-STS policy of beta.example")
+        good = authority.issue(["mx.beta.example"])
+        server = await self.host(tls=server_tls(good.pem, good.key_pem))
+        outcomes = await self.send(server, self.client(handshakes=handshakes), policy=policy)
+        self.assertEqual(brief(outcomes), ["delivered 250 2.0.0"] * 2)
+        self.assertTrue(server.transactions[0].tls)
+        other = authority.issue(["mx.other.example"])
+        for bad in (other, self_issued(["mx.beta.example"])):
+            server = await self.host(tls=server_tls(bad.pem, bad.key_pem))
+            text = await self.down(server, client=self.client(handshakes=handshakes), policy=policy)
+            self.assertIn("451 4.7.5", text)
+            self.assertIn("which the MTA-STS policy of beta.example requires", text)
+            self.assertEqual((server.connections, server.transactions), (1, []))
+
+    async def test_reuse_by_policy(self) -> None:
+        """A link that proved nothing is not used for mail whose policy asks for proof."""
+        server = await self.host(tls=server_tls(*self_signed()))
+        client = self.client(reuse=Reuse())
+        await self.send(server, client)
+        policy = TlsPolicy(TlsLevel.DANE, ("mx.beta.example",), (Tlsa(3, 1, 1, bytes(32)),), "DANE")
+        self.assertIn("451 4.7.5", await self.down(server, client=client, policy=policy))
+        self.assertEqual(len(server.transactions), 1)
 
 
 class ReuseTests(ClientCase):
@@ -694,20 +727,20 @@ class OurServerTests(ClientCase):
 
     async def test_transfer(self) -> None:
         """Envelope parameters and content come through as they were sent."""
+        issued = self_issued(["mx.beta.example"])
         role = Role()
-        factory = SmtpFactory(reactor, role, ServerConfig("mx.beta.example"), server_tls(*self_signed()))
+        factory = SmtpFactory(reactor, role, ServerConfig("mx.beta.example"), server_tls(issued.pem, issued.key_pem))
         listening: Any = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
         self.addCleanup(listening.stopListening)
         recipient = Recipient(Address("ünal", "beta.example"), ("SUCCESS", "FAILURE"), "utf-8;ünal@beta.example")
         envelope = Envelope(
             Address("a b", "alpha.example"), (), smtputf8=True, ret="HDRS", envid="QQ+2B1", require_tls=True
         )
-        policy = TlsPolicy(TlsLevel.VERIFY, ("mx.beta.example",), source="x")
-        trusting = unverified()
-        client = self.client(handshakes=lambda _, name: trusting(OPPORTUNISTIC, name))
+        digest = hashlib.sha256(issued.certificate.public_bytes(serialization.Encoding.DER)).digest()
+        policy = TlsPolicy(TlsLevel.DANE, ("mx.beta.example",), (Tlsa(3, 0, 1, digest),), "x")
         content = "Subject: ü\r\n\r\n.\r\n..x\r\n".encode() + b"z" * 20_000 + b"\r\n"
         host = Host("mx.beta.example", ("127.0.0.1",), listening.getHost().port, policy)
-        outcomes = await client.transfer(host, envelope, [recipient], content, go)
+        outcomes = await self.client().transfer(host, envelope, [recipient], content, go)
         self.assertEqual(brief(outcomes), ["delivered 250 2.0.0"])
         ((seen, received),) = role.messages
         self.assertEqual(received, content)
