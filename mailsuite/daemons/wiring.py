@@ -285,8 +285,9 @@ class Wiring:
     @cached_property
     def accounts(self) -> Accounts:
         """Whose mailbox an address is."""
-        postmaster = self.settings.server.postmaster
-        return Accounts(self.directory, self.clock, postmaster.key if postmaster else "")
+        server, addresses = self.settings.server, self.settings.dns.addresses
+        postmaster = server.postmaster.key if server.postmaster else ""
+        return Accounts(self.directory, self.clock, postmaster, server.hostname, addresses)
 
     @cached_property
     def local_worker(self) -> Worker:

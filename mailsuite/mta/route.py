@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 from mailsuite.interfaces.resolver import INameResolver
 from mailsuite.interfaces.transfer import Host
+from mailsuite.model.address import canonical_ip, literal_ip
 from mailsuite.model.errors import LookupFailed, Refusal
 
 Shuffle = Callable[[list[str]], None]
@@ -15,17 +16,18 @@ Shuffle = Callable[[list[str]], None]
 def _usable(address: str, own: frozenset[str]) -> bool:
     ip = ip_address(address)
     return not (
-        address in own or ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast or ip.is_reserved
+        canonical_ip(address) in own
+        or ip.is_loopback
+        or ip.is_link_local
+        or ip.is_unspecified
+        or ip.is_multicast
+        or ip.is_reserved
     )
 
 
 def _literal(domain: str) -> str:
-    """The IP of an address literal such as [192.0.2.1] or [IPv6:2001:db8::1]."""
-    text = domain[1:-1]
-    if text.lower().startswith("ipv6:"):
-        text = text[5:]
     try:
-        return str(ip_address(text))
+        return literal_ip(domain)
     except ValueError:
         raise Refusal(550, "5.1.3", f"{domain} is not an address literal") from None
 
@@ -54,7 +56,7 @@ class Router:
         self._resolver = resolver
         self._routes = routes
         self._own_names = frozenset(name.lower().rstrip(".") for name in own_names)
-        self._own_addresses = frozenset(own_addresses)
+        self._own_addresses = frozenset(map(canonical_ip, own_addresses))
         self._shuffle = shuffle
 
     async def hosts(self, domain: str) -> Sequence[Host]:

@@ -75,3 +75,36 @@ class AccountsTests(SynchronousTestCase):
         found = self.find(accounts, "ann@alpha.example")
         assert found is not None
         self.assertEqual(found.password, "new")
+
+
+class LiteralTests(AccountsTests):
+    """F014: u@[our address] is local, as RFC 5321 section 4.1.3 has it; the tests above hold all the same."""
+
+    def accounts(self, postmaster: str = "") -> Accounts:
+        """The finder of a host with two addresses."""
+        addresses = ("198.51.100.2", "2001:DB8:5::2")
+        return Accounts(self.directory, lambda: self.time, postmaster, "mx.mail.alpha.example", addresses)
+
+    def hosts(self, domain: str) -> bool:
+        """Is it ours?"""
+        return self.successResultOf(Deferred.fromCoroutine(self.accounts().hosts(domain)))
+
+    def test_f014_own_literals(self) -> None:
+        """In any spelling; those of others, of no address, and the same text without brackets are not."""
+        for own in ("[198.51.100.2]", "[ipv6:2001:db8:5::2]", "[ipv6:2001:db8:5:0::2]", "[ipv6:::ffff:198.51.100.2]"):
+            self.assertTrue(self.hosts(own), own)
+        for foreign in ("[198.51.100.3]", "[ipv6:2001:db8:5::3]", "[127.0.0.1]", "[x]", "[", "198.51.100.2"):
+            self.assertFalse(self.hosts(foreign), foreign)
+
+    def test_f014_names_at_an_own_literal(self) -> None:
+        """They are those of the nearest hosted domain above the host's name; postmaster is always somebody."""
+        self.add("bob@beta.example")
+        ann = self.add("ann@alpha.example")
+        self.assertEqual(self.find(self.accounts(), "Ann@[198.51.100.2]"), ann)
+        self.assertEqual(self.find(self.accounts(), "ann@[IPv6:2001:db8:5::2]"), ann)
+        self.assertIsNone(self.find(self.accounts(), "bob@[198.51.100.2]"))
+        self.assertIsNone(self.find(self.accounts(), "ann@[198.51.100.3]"))
+        self.assertEqual(self.find(self.accounts(), "postmaster@[198.51.100.2]"), ann)
+        homeless = Accounts(self.directory, lambda: self.time, "", "mx.other.example", ("198.51.100.2",))
+        self.assertIsNone(self.find(homeless, "ann@[198.51.100.2]"))
+        self.assertIsNotNone(self.find(homeless, "postmaster@[198.51.100.2]"))
