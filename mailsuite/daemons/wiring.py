@@ -292,7 +292,7 @@ class Wiring:
     @cached_property
     def local_worker(self) -> Worker:
         """Files mail: run by the mda; web and msa have it do eager jobs."""
-        deliverer = Deliverer(self.accounts, self.messages, self.events, self.cpu.run)
+        deliverer = Deliverer(self.accounts, self.messages, self.events, self.cpu.run, self.settings.server.hostname)
         return self.worker(Lane.LOCAL, deliverer.attempt)
 
     def eager(self) -> None:

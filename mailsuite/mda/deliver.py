@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from mailsuite.interfaces.events import IEventBus
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.threads import InThread
+from mailsuite.mailauth.results import kept_results
 from mailsuite.mda.accounts import Accounts
 from mailsuite.mime.describe import describe
 from mailsuite.model import folder
@@ -19,6 +20,7 @@ from mailsuite.model.event import Changed, Toast
 from mailsuite.model.job import SENT, Job, Outcome, QueuedMessage, RecipientState
 from mailsuite.model.message import Description, Filing, Part
 from mailsuite.model.status import Status
+from mailsuite.model.verdict import NOT_JUDGED, Authentication
 
 log = Logger()
 
@@ -27,19 +29,25 @@ INLINE = 64 * 1024
 
 
 class Deliverer:
-    """The attempt of the local lane."""
+    """The attempt of the local lane; ``hostname`` is our authserv-id."""
 
-    def __init__(self, accounts: Accounts, messages: IMessageStore, events: IEventBus, thread: InThread) -> None:
+    def __init__(
+        self, accounts: Accounts, messages: IMessageStore, events: IEventBus, thread: InThread, hostname: str
+    ) -> None:
         self._accounts = accounts
         self._messages = messages
         self._events = events
         self._thread = thread
+        self._hostname = hostname
 
     async def attempt(
         self, message: QueuedMessage, job: Job, content: bytes, before_dot: Callable[[], Awaitable[bool]]
     ) -> Sequence[Outcome]:
         """File the message for each open recipient; a repetition files nothing twice. Raises StoreUnavailable."""
         description = await self._describe(job, content)
+        # What a person submits may bear a field that looks like ours; what comes in by port 25 has lost it there.
+        by_host = message.account is None
+        verdict = kept_results(content, self._hostname) if by_host else NOT_JUDGED
         outcomes = []
         for recipient in job.open_recipients:
             account = await self._accounts.find(recipient.address)
@@ -47,7 +55,7 @@ class Deliverer:
                 status = Status(550, "5.1.1", f"there is no mailbox {recipient.address}")
                 outcomes.append(Outcome(recipient, RecipientState.FAILED, status))
                 continue
-            await self._file(message, job, recipient, account, description)
+            await self._file(message, job, recipient, account, description, verdict)
             status = Status(250, "2.1.5", "filed in Sent" if job.destination == SENT else "filed")
             outcomes.append(Outcome(recipient, RecipientState.DELIVERED, status))
         return outcomes
@@ -61,7 +69,13 @@ class Deliverer:
             return _opaque(content)
 
     async def _file(
-        self, message: QueuedMessage, job: Job, recipient: Recipient, account: Account, description: Description
+        self,
+        message: QueuedMessage,
+        job: Job,
+        recipient: Recipient,
+        account: Account,
+        description: Description,
+        verdict: Authentication,
     ) -> None:
         sent = job.destination == SENT
         where = folder.SENT if sent else folder.SPAM if _suspect(message, job) else folder.INBOX
@@ -78,6 +92,7 @@ class Deliverer:
                 bcc=_blind(message, description) if sent else (),
                 seen=sent,
                 own=message.account == account.id,
+                verdict=verdict,
             ),
             # The queue keeps it durably until long after this; a repetition files nothing twice.
             durable=False,

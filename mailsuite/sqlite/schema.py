@@ -148,7 +148,12 @@ _TRACES = (
     "CREATE INDEX trace_queue ON trace (queue_id) WHERE queue_id <> ''",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES)
+_VERDICTS = (
+    # What port 25 found out about who sent it; '' for what came another way, or before this was kept.
+    "ALTER TABLE message ADD COLUMN verdict TEXT NOT NULL DEFAULT ''",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _VERDICTS)
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 
 
