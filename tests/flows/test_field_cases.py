@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import smtplib
 import ssl
+from base64 import encodebytes
 from collections.abc import Iterator
 from contextlib import closing
+from urllib.parse import unquote
 
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.flows.demo import PASSWORD, Demo, until
 from tests.flows.store import verdict_of
+from tests.mime import tnef_files
 
 pytestmark = [pytest.mark.slow]
 
@@ -138,6 +141,29 @@ class FieldCaseTests(SynchronousTestCase):
 
         until(lambda: bodies() == 2, "both in one conversation")
         until(lambda: {"an id too long", "no id at all"} <= set(self.inbox()), "the others")
+
+    def test_f030_winmail(self) -> None:
+        """A file within a winmail.dat is listed beside it and can be kept; so is the body, and it is shown."""
+        head = b"From: ann@remote.example\r\nSubject: packed up\r\nMIME-Version: 1.0\r\n"
+        kind = b"Content-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        html = tnef_files.prop(tnef_files.BINARY, 0x1013, b"<p>packed <b>words</b><script>x()</script></p>")
+        content = tnef_files.tnef(
+            tnef_files.attribute(1, tnef_files.PROPERTIES, tnef_files.props(html)),
+            tnef_files.file("Notizen ü.txt", b"packed notes"),
+            key=0x77,
+        )
+        with self.demo.smtp() as session:
+            session.sendmail("ann@remote.example", [ALICE], head + kind + encodebytes(content).replace(b"\n", b"\r\n"))
+        until(lambda: "packed up" in self.inbox(), "the message")
+        pages = self.demo.browser(ALICE)
+        page = pages.thread("inbox", "packed up")
+        (shown,) = BODY.findall(page)
+        self.assertIn("<p>packed <b>words</b></p>", pages.page(shown))
+        hrefs = re.findall(r'href="(/mail/m/[^"]+/part/[^"]+)"', page)
+        names = [unquote(href.rpartition("/")[2]) for href in hrefs]
+        self.assertEqual(names, ["winmail.dat", "message.html", "Notizen ü.txt"])
+        self.assertEqual(pages.page(hrefs[2]), "packed notes")
+        self.assertNotIn("x()", pages.page(hrefs[1]))
 
     def test_forged_results_prove_nothing(self) -> None:
         """What a program submits keeps no verdict, though it bears a field with our name."""

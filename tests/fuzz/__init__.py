@@ -5,4 +5,4 @@
 
 from __future__ import annotations
 
-TARGETS = ("smtp_commands", "smtp_content", "mime_message", "dkim", "spf", "dmarc")
+TARGETS = ("smtp_commands", "smtp_content", "mime_message", "dkim", "spf", "dmarc", "tnef")

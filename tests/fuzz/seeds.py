@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from tests.mailauth.support import MESSAGE
+from tests.mime import tnef_files as write
 from tests.mime.vectors import VECTORS
 
 FOLDER = Path(__file__).parents[1] / "corpora" / "fuzz"
@@ -124,10 +125,25 @@ DMARC = {
     "results": b'mx.beta.example; spf=pass (x) reason="a \\" b" smtp.mailfrom=a.example; dkim=fail header.d=b.example\0\0\0',
 }  # fmt: skip
 
+TNEF = {
+    "F030_usual": write.USUAL,
+    "F030_cut": write.USUAL[:200],
+    "F030_attributes": write.tnef(write.attribute(1, 0x00069999, b"x") * 30, key=7),
+    "within": write.tnef(
+        write.attribute(2, write.BEGIN, bytes(14)),
+        write.attribute(
+            2, write.FILE_PROPERTIES, write.props(write.prop(write.OBJECT, 0x3701, write.MESSAGE_OBJECT + write.USUAL))
+        ),
+    ),
+}
+
 CORPUS = {
     "smtp_commands": SMTP_COMMANDS, "smtp_content": SMTP_CONTENT, "mime_message": MIME_MESSAGE, "dkim": DKIM,
-    "spf": SPF, "dmarc": DMARC,
+    "spf": SPF, "dmarc": DMARC, "tnef": TNEF,
 }  # fmt: skip
+
+WHOLE = ("mime_message", "tnef")
+"""Targets that take an input without a head."""
 
 WORDS = {
     "smtp_commands": "EHLO |HELO |MAIL FROM:<|RCPT TO:<|>|DATA|BDAT | LAST|RSET|NOOP|QUIT|VRFY |STARTTLS|AUTH PLAIN |AUTH LOGIN|"
@@ -146,6 +162,7 @@ WORDS = {
     "%%|%_|%-|/24|//64|.example|-all|~all|?all",
     "dmarc": "From: |v=DMARC1;| p=reject;| p=quarantine;| p=none;| sp=| np=| psd=y;| psd=n;| psd=u;| t=y;| adkim=s;| aspf=s;|"
     " rua=mailto:a@b.example|@|.example|xn--|; spf=pass|; dkim=pass|reason=\"|header.from=|(|)|\"|<|>|,",
+    "tnef": "x\x02\x01\x00|\x13\x10|\x01\x37|\x1f\x00|\x1e\x00|\x0d\x00|\x00\x10|<script>|<p style=",
 }  # fmt: skip
 
 
@@ -155,7 +172,7 @@ def main() -> None:
     for target, cases in CORPUS.items():
         (FOLDER / target).mkdir(parents=True)
         for name, octets in cases.items():
-            heads = [b""] if target == "mime_message" else [PLAIN, ALL]
+            heads = [b""] if target in WHOLE else [PLAIN, ALL]
             for number, head in enumerate(heads):
                 (FOLDER / target / f"{name}_{number}").write_bytes(head + octets)
         lines = (
