@@ -3,7 +3,7 @@
 
 BIN := .venv/bin
 # What the tests talk to or drive, from Debian.
-TEST_PACKAGES := redis-server postfix swaks libnet-ssleay-perl bind9-dnsutils nsd chromium fonts-liberation openssl opendkim systemd
+TEST_PACKAGES := redis-server postfix swaks libnet-ssleay-perl bind9-dnsutils nsd chromium fonts-liberation openssl opendkim systemd strace
 
 .PHONY: run test check fuzz bench clean lock deb deb-test venv-run venv-dev
 

@@ -11,6 +11,7 @@ from mailsuite.mime.addresses import message_ids
 from mailsuite.mime.advice import advice
 from mailsuite.mime.clean import clean_line, show_overrides
 from mailsuite.mime.dates import format_date
+from mailsuite.mime.domains import show_address
 from mailsuite.mime.emit import MESSAGE_ID, encode_body, header, text_header
 from mailsuite.mime.headers import Headers
 from mailsuite.mime.text import decode_bytes
@@ -202,7 +203,7 @@ def _failed(group: Headers) -> NoticeRecipient | None:
         return None
     status = (group.first("status") or "").split(" ")[0]
     return NoticeRecipient(
-        address=show_overrides(address),
+        address=show_address(show_overrides(address)),
         status=status,
         text=show_overrides(_typed(group, "diagnostic-code")) or status,
         mx=_typed(group, "remote-mta").split(" ")[0],
