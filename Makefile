@@ -3,9 +3,9 @@
 
 BIN := .venv/bin
 # What the tests talk to or drive, from Debian.
-TEST_PACKAGES := redis-server postfix swaks libnet-ssleay-perl bind9-dnsutils nsd chromium fonts-liberation openssl opendkim systemd
+TEST_PACKAGES := redis-server postfix swaks libnet-ssleay-perl bind9-dnsutils nsd chromium fonts-liberation openssl opendkim systemd strace
 
-.PHONY: run test check bench faults clean lock deb deb-test venv-run venv-dev
+.PHONY: run test check fuzz bench faults clean lock deb deb-test venv-run venv-dev
 
 run: venv-run
 	$(BIN)/mailctl demo
@@ -19,6 +19,10 @@ check: venv-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Every fuzz target for an hour, all at once; what they find is in build/fuzz.
+fuzz: venv-dev
+	nice -n 19 $(BIN)/python -m tests.fuzz.run --seconds 3600 --at-once 7
 
 bench: venv-dev
 	scripts/apt.sh $(TEST_PACKAGES)

@@ -334,6 +334,7 @@ class Wiring:
             self.rewriting,
             postmaster.key if postmaster else "",
             self.settings.mda.subaddress,
+            self.settings.server.hostname,
             self.settings.dns.addresses,
         )
 
@@ -354,7 +355,8 @@ class Wiring:
             self.settings.server.hostname,
             self.clock,
         )
-        return Deliverer(self.accounts, self.messages, self.events, self.cpu.run, forwarder)
+        hostname = self.settings.server.hostname
+        return Deliverer(self.accounts, self.messages, self.events, self.cpu.run, forwarder, hostname)
 
     @cached_property
     def local_worker(self) -> Worker:

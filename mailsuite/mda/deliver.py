@@ -10,6 +10,7 @@ from mailsuite.interfaces.events import IEventBus
 from mailsuite.interfaces.final_delivery import Plain
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.threads import InThread
+from mailsuite.mailauth.results import kept_results
 from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.expand import Route
 from mailsuite.mda.forward import NOTICE, Forwarder
@@ -24,6 +25,7 @@ from mailsuite.model.event import Changed, Toast
 from mailsuite.model.job import SENT, Job, Outcome, QueuedMessage, RecipientState
 from mailsuite.model.message import Description, Filing, Part
 from mailsuite.model.status import Status
+from mailsuite.model.verdict import NOT_JUDGED, Authentication
 
 log = Logger()
 
@@ -32,7 +34,7 @@ INLINE = 64 * 1024
 
 
 class Deliverer:
-    """The attempt of the local lane."""
+    """The attempt of the local lane; ``hostname`` is our authserv-id."""
 
     def __init__(
         self,
@@ -41,12 +43,14 @@ class Deliverer:
         events: IEventBus,
         thread: InThread,
         forwarder: Forwarder,
+        hostname: str,
     ) -> None:
         self._accounts = accounts
         self._messages = messages
         self._events = events
         self._thread = thread
         self._forwarder = forwarder
+        self._hostname = hostname
 
     async def attempt(
         self, message: QueuedMessage, job: Job, content: bytes, before_dot: Callable[[], Awaitable[bool]]
@@ -56,9 +60,10 @@ class Deliverer:
         Raises StoreUnavailable.
         """
         description = await self._describe(job, content)
+        verdict = self._verdict(message, content)
         outcomes = []
         for recipient in job.open_recipients:
-            status, passed = await self._deliver(message, job, recipient, content, description)
+            status, passed = await self._deliver(message, job, recipient, content, description, verdict)
             state = RecipientState.DELIVERED if status.positive else RecipientState.FAILED
             outcomes.append(Outcome(recipient, state, status, dsn_passed=passed))
         return outcomes
@@ -77,26 +82,37 @@ class Deliverer:
                 return None
             accounts.update((account.id, account) for account in route.filed)
         description = await self._describe(job, content)
-        filings = tuple(_filing(message, folder.INBOX, account, description) for account in accounts.values())
+        verdict = self._verdict(message, content)
+        filings = tuple(_filing(message, folder.INBOX, account, description, verdict) for account in accounts.values())
         outcomes = tuple(Outcome(r, RecipientState.DELIVERED, Status(250, "2.1.5", "filed")) for r in recipients)
         return Plain(filings, outcomes)
 
+    def _verdict(self, message: QueuedMessage, content: bytes) -> Authentication:
+        # What a person submits may bear a field that looks like ours; what comes in by port 25 has lost it there.
+        return kept_results(content, self._hostname) if message.account is None else NOT_JUDGED
+
     async def _deliver(
-        self, message: QueuedMessage, job: Job, recipient: Recipient, content: bytes, description: Description
+        self,
+        message: QueuedMessage,
+        job: Job,
+        recipient: Recipient,
+        content: bytes,
+        description: Description,
+        verdict: Authentication,
     ) -> tuple[Status, bool]:
         """What became of it, and whether the notices that the sender asked for are left to others."""
         address = recipient.address
         returned = rewritten(address) and await self._accounts.hosts(address.domain)
         route = Route() if returned else await self._accounts.route(address)
         if job.destination == SENT:
-            return await self._file_all(message, job, folder.SENT, route.direct, description), False
+            return await self._file_all(message, job, folder.SENT, route.direct, description, verdict), False
         if message.id.startswith(NOTICE):
-            return await self._file_all(message, job, folder.INBOX, route.direct, description), False
+            return await self._file_all(message, job, folder.INBOX, route.direct, description, verdict), False
         refused = await self._accounts.answer(message.envelope, address) if returned else route.problem
         if refused is not None:
             return refused, False
         if _suspect(message, job):
-            return await self._keep_suspect(message, job, address, route, description), False
+            return await self._keep_suspect(message, job, address, route, description, verdict), False
         if returned:
             return await self._forwarder.give_back(message, recipient, content, description.structure), False
         if route.foreign and looped(address, content):
@@ -106,22 +122,34 @@ class Deliverer:
             await self._forwarder.forward(message, recipient, onward, content, alone)
         if not route.filed:
             return Status(250, "2.1.5", "sent on"), alone
-        return await self._file_all(message, job, folder.INBOX, route.filed, description), False
+        return await self._file_all(message, job, folder.INBOX, route.filed, description, verdict), False
 
     async def _keep_suspect(
-        self, message: QueuedMessage, job: Job, address: Address, route: Route, description: Description
+        self,
+        message: QueuedMessage,
+        job: Job,
+        address: Address,
+        route: Route,
+        description: Description,
+        verdict: Authentication,
     ) -> Status:
         """Other hosts would blame us for it: it is in Spam here, of those it was for, else of who answers for us."""
         keepers = route.direct
         if not keepers and (role := await self._accounts.role(address.domain)) is not None:
             keepers = (role,)
-        return await self._file_all(message, job, folder.SPAM, keepers, description)
+        return await self._file_all(message, job, folder.SPAM, keepers, description, verdict)
 
     async def _file_all(
-        self, message: QueuedMessage, job: Job, where: str, accounts: Sequence[Account], description: Description
+        self,
+        message: QueuedMessage,
+        job: Job,
+        where: str,
+        accounts: Sequence[Account],
+        description: Description,
+        verdict: Authentication,
     ) -> Status:
         for account in accounts:
-            await self._file(message, where, account, description)
+            await self._file(message, where, account, description, verdict)
         if not accounts:
             return Status(550, "5.1.1", "there is no such mailbox")
         return Status(250, "2.1.5", "filed in Sent" if job.destination == SENT else "filed")
@@ -134,15 +162,24 @@ class Deliverer:
             log.failure("{job_id}: the message could not be parsed", job_id=job.id)
             return _opaque(content)
 
-    async def _file(self, message: QueuedMessage, where: str, account: Account, description: Description) -> None:
+    async def _file(
+        self,
+        message: QueuedMessage,
+        where: str,
+        account: Account,
+        description: Description,
+        verdict: Authentication,
+    ) -> None:
         # The queue keeps it durably until long after this; a repetition files nothing twice.
-        filed = await self._messages.file(_filing(message, where, account, description), durable=False)
+        filed = await self._messages.file(_filing(message, where, account, description, verdict), durable=False)
         await self._events.publish(Changed(account.id, where, filed.seq))
         if filed.new and description.structure.content_type == "multipart/report":
             await self._events.publish(Toast(account.id, description.subject, filed.conversation))
 
 
-def _filing(message: QueuedMessage, where: str, account: Account, description: Description) -> Filing:
+def _filing(
+    message: QueuedMessage, where: str, account: Account, description: Description, verdict: Authentication
+) -> Filing:
     sent = where == folder.SENT
     return Filing(
         account=account.id,
@@ -157,6 +194,7 @@ def _filing(message: QueuedMessage, where: str, account: Account, description: D
         bcc=_blind(message, description) if sent else (),
         seen=sent,
         own=message.account == account.id,
+        verdict=verdict,
     )
 
 

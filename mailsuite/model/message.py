@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mailsuite.model.address import Mailbox
+from mailsuite.model.verdict import NOT_JUDGED, Authentication
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Filing:
     seen: bool = False
     own: bool = False
     """Was it written by the account itself? Then the conversation's people are its recipients."""
+    verdict: Authentication = NOT_JUDGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Message:
     flagged: bool
     own: bool
     labels: tuple[str, ...] = ()
+    verdict: Authentication = NOT_JUDGED
 
 
 @dataclass(frozen=True, slots=True)

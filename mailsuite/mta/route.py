@@ -12,6 +12,7 @@ from itertools import zip_longest
 
 from mailsuite.interfaces.resolver import INameResolver
 from mailsuite.interfaces.transfer import Host
+from mailsuite.model.address import literal_ip
 from mailsuite.model.errors import LookupFailed, Refusal
 
 Shuffle = Callable[[list[str]], None]
@@ -42,12 +43,8 @@ def _public(address: str) -> bool:
 
 
 def _literal(domain: str) -> str:
-    """The IP of an address literal such as [192.0.2.1] or [IPv6:2001:db8::1]."""
-    text = domain[1:-1]
-    if text.lower().startswith("ipv6:"):
-        text = text[5:]
     try:
-        return str(ip_address(text))
+        return literal_ip(domain)
     except ValueError:
         raise Refusal(550, "5.1.3", f"{domain} is not an address literal") from None
 

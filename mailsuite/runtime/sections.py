@@ -159,8 +159,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
 class Dns(Struct, frozen=True, kw_only=True):
     """The DNS service, and whom the suite itself asks.
 
-    ``addresses`` are the A and AAAA of the mail host. ``clients`` may ask for outside names, which ``upstreams``
-    look up. ``resolver`` None is this service.
+    ``addresses`` are the A and AAAA of the mail host, whose literals are local. ``clients`` may ask for outside
+    names, which ``upstreams`` look up. ``resolver`` None is this service.
     """
 
     listen: Listens = (Listen(inherited="dns"),)

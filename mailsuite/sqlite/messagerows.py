@@ -8,12 +8,13 @@ from typing import Any
 from mailsuite.model import thread
 from mailsuite.model.errors import Undecodable
 from mailsuite.model.message import Conversation, Description, Filing, Message, Part
+from mailsuite.model.verdict import NOT_JUDGED, Authentication
 from mailsuite.sqlite import codec
 from mailsuite.sqlite.codec import decode, encode
 
 FILED = (
     "account, folder, delivery_key, blob, size, received_at, seen, own, has_attachments, names, reverse_path, bcc,"
-    " description, flagged"
+    " description, flagged, verdict"
 )
 """The columns that ``filed_values`` fills."""
 
@@ -35,6 +36,7 @@ def filed_values(filing: Filing) -> tuple[Any, ...]:
         encode(filing.bcc),
         encode(filing.description),
         False,
+        encode(filing.verdict) if filing.verdict != NOT_JUDGED else "",
     )
 
 
@@ -60,7 +62,16 @@ def message(row: Row) -> Message:
         seen=bool(row["seen"]),
         flagged=bool(row["flagged"]),
         own=bool(row["own"]),
+        verdict=verdict(row["verdict"]),
     )
+
+
+def verdict(text: str) -> Authentication:
+    """A column of results: none when there are none, or when they cannot be read."""
+    try:
+        return decode(codec.authentication, text, "verdict") if text else NOT_JUDGED
+    except Undecodable:
+        return NOT_JUDGED
 
 
 def description(row: Row) -> Description:

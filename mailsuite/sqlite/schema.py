@@ -191,7 +191,21 @@ _STS = (
     "CREATE INDEX sts_expires ON sts (expires)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _HOLD, _SUPPRESSIONS, _ALIASES, _KEY_TIMES, _STS)
+_VERDICTS = (
+    # What port 25 found out about who sent it; '' for what came another way, or before this was kept.
+    "ALTER TABLE message ADD COLUMN verdict TEXT NOT NULL DEFAULT ''",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _FIRST,
+    _TRACES,
+    _HOLD,
+    _SUPPRESSIONS,
+    _ALIASES,
+    _KEY_TIMES,
+    _STS,
+    _VERDICTS,
+)
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 
 

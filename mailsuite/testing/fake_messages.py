@@ -72,6 +72,7 @@ class FakeMessageStore:
             seen=filing.seen,
             flagged=False,
             own=filing.own,
+            verdict=filing.verdict,
         )
         self._by_key[account, filing.delivery_key] = message.id
         self._change(account, conversation, [message])

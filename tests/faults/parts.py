@@ -19,7 +19,9 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
+from mailsuite.interfaces.notices import INotices
 from mailsuite.interfaces.schedule import Due, Limits
 from mailsuite.model.errors import DestinationDown
 from mailsuite.model.job import Job, JobUpdate, Lane, NotClaimable, Outcome, QueuedMessage, RecipientState
@@ -103,6 +105,7 @@ class NoCompareAndSet(JobStore):
         return True
 
 
+@implementer(INotices)
 class Silence:
     """INotices: nobody is told."""
 

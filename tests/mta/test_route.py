@@ -228,6 +228,8 @@ class RouteTests(SynchronousTestCase):
         self.assertEqual(self.hosts("[203.0.113.4]"), [Host("[203.0.113.4]", ("203.0.113.4",))])
         self.assertEqual(self.hosts("[ipv6:2001:db8::4]"), [Host("[ipv6:2001:db8::4]", ("2001:db8::4",))])
         self.assertEqual(self.refused("[198.51.100.1]").status.enhanced, "5.4.6")
+        self.assertEqual(self.refused("[ipv6:::ffff:198.51.100.1]").status.enhanced, "5.4.6")
+        self.assertEqual(self.refused("[ipv6:::ffff:127.0.0.1]").status.enhanced, "5.4.6")
         self.assertEqual(self.refused("[nonsense]").status.enhanced, "5.1.3")
 
     def test_targets(self) -> None:

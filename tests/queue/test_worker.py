@@ -493,7 +493,7 @@ class WorkerTests(SynchronousTestCase):
         """A job whose turn the schedule has forgotten is given back: it would not count for its destination."""
         schedule = self.schedules[Lane.REMOTE]
         claim = self.store.jobs.claim
-        forgotten = []
+        forgotten: list[str] = []
 
         async def forget_and_claim(job_id: str, worker: str, now: int, until: int) -> Job | NotClaimable:
             if not forgotten:
