@@ -42,7 +42,7 @@ class Host:
         self.address = address
         self.network = f"{address.rpartition('.')[0]}.0/24"
         self._etc = Path("/etc/netns", namespace)  # `ip netns exec` mounts its files over those of /etc
-        self._resolver = resolver
+        self.resolver = resolver
         self._wire = f"{namespace}-w"
 
     def up(self) -> None:
@@ -50,8 +50,16 @@ class Host:
         _ip("netns", "add", self.namespace)
         _ip("-n", self.namespace, "link", "set", "lo", "up")
         self._etc.mkdir(parents=True)
-        (self._etc / "resolv.conf").write_text(f"nameserver {self._resolver}\n")
+        (self._etc / "resolv.conf").write_text(f"nameserver {self.resolver}\n")
         (self._etc / "hosts").write_text("127.0.0.1 localhost\n")
+
+    def know_users(self, *names: str) -> None:
+        """Let programs started by ``command`` find these system users, which the machine does not have."""
+        for file, line in (("passwd", "{0}:x:{1}:{1}::/nonexistent:/usr/sbin/nologin\n"), ("group", "{0}:x:{1}:\n")):
+            text = Path("/etc", file).read_text()
+            known = {entry.partition(":")[0] for entry in text.splitlines()}
+            new = [line.format(name, 61_000 + n) for n, name in enumerate(names) if name not in known]
+            (self._etc / file).write_text(text + "".join(new))
 
     def down(self) -> None:
         """Delete it. What runs inside has to be stopped before."""

@@ -23,7 +23,8 @@ class RootCase(SynchronousTestCase):
         where = f"{sys.modules[cls.__module__].__file__}::{cls.__name__}"
 
         def run_all(case: type[RootCase]) -> None:
-            command = ["sudo", "-n", f"PYTHONPATH={os.getcwd()}", sys.executable, "-m", "pytest", where]
+            sets = (f"PYTHONPATH={os.getcwd()}", "PYTHONDONTWRITEBYTECODE=1")
+            command = ["sudo", "-n", "env", *sets, sys.executable, "-m", "pytest", where]
             done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
             case._verdict = (done.returncode, done.stdout + done.stderr)
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Protocol
 
 from mailsuite.cli.certificate import self_signed
 from tests.flows.demo import PASSWORD, Pages, until
@@ -74,6 +75,13 @@ def reverse_zone(host: Host) -> str:
     return ip_address(host.address).reverse_pointer.partition(".")[2]
 
 
+class Neighbour(Protocol):
+    """Who is authoritative, at its host's address, for its domain and for the reverse names of its network."""
+
+    host: Host
+    domain: str
+
+
 class Suite:
     """mailsuite for ``domain`` on ``host``, with ``people`` as local parts.
 
@@ -92,7 +100,7 @@ class Suite:
         self._running = ExitStack()
         self._running.callback(shutil.rmtree, self.directory, ignore_errors=True)
 
-    def start(self, *peers: Suite) -> None:
+    def start(self, *peers: Neighbour) -> None:
         """Make domain and people, start everything and wait until it is well; or nothing."""
         try:
             self._provision()
@@ -135,7 +143,7 @@ class Suite:
             store.execute("INSERT INTO record (name, type, data, ttl) VALUES (?, ?, ?, ?)", pointer)
         store.close()
 
-    def _start_unbound(self, peers: Sequence[Suite]) -> None:
+    def _start_unbound(self, peers: Sequence[Neighbour]) -> None:
         zones = [(zone, peer.host.address) for peer in peers for zone in (peer.domain, reverse_zone(peer.host))]
         text = _UNBOUND.format(open="\n  ".join(f'local-zone: "{zone}." transparent' for zone, _ in zones))
         text += "".join(f'stub-zone:\n  name: "{zone}"\n  stub-addr: {address}\n' for zone, address in zones)

@@ -60,6 +60,7 @@ class JudgeTests(RootCase):
 
     lab: Lab
     judge: Judge
+    maxDiff = None
 
     @classmethod
     def setUpClass(cls) -> None:
