@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import smtplib
@@ -165,6 +166,15 @@ class Suite:
         done = subprocess.run(command, check=False, input=words, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def accepted(self) -> list[str]:
+        """The traces of the messages that it took on port 25, the oldest first; each is written a moment later."""
+        traces = re.split(r"\n(?=\S)", self.mailctl("trace", "-n", "1000"))
+        return [trace for trace in traces if "250 2.0.0 queued as" in trace]
+
+    def accepted_after(self, before: int) -> str:
+        """The trace of the next message after so many."""
+        return until(lambda: self.accepted()[before:], f"a trace of {self.domain}")[0]
 
     def browser(self, name: str) -> HostPages:
         """A person of the domain, logged in on this host."""
