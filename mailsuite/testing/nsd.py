@@ -20,7 +20,7 @@ from mailsuite.model.zone import Zone
 
 _CONFIGURATION = """
 server:
-  ip-address: 127.0.0.1@{port}
+  ip-address: {host}@{port}
   database: ""
   username: ""
   chroot: ""
@@ -63,14 +63,14 @@ def free_port() -> int:
 
 
 class Nsd:
-    """Serves ``zones`` at 127.0.0.1 and ``port`` from construction to :meth:`stop`; files go to ``directory``."""
+    """Serves ``zones`` at ``host`` and ``port`` from construction to :meth:`stop`; files go to ``directory``."""
 
-    def __init__(self, zones: Sequence[Zone], directory: Path) -> None:
+    def __init__(self, zones: Sequence[Zone], directory: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
         program = _program()
         assert program is not None, "nsd is not installed"
-        self.port = free_port()
+        self.host, self.port = host, port or free_port()
         self._log = directory / "log"
-        text = _CONFIGURATION.format(port=self.port, directory=directory)
+        text = _CONFIGURATION.format(host=host, port=self.port, directory=directory)
         for number, zone in enumerate(zones):
             path = directory / f"{number}.zone"
             path.write_text(zone_file(zone))
@@ -94,7 +94,7 @@ class Nsd:
         query = dns.message.make_query(origin, "SOA")
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                dns.query.udp(query, "127.0.0.1", timeout=0.1, port=self.port)
+                dns.query.udp(query, self.host, timeout=0.1, port=self.port)
             except (dns.exception.DNSException, OSError):
                 continue
             return
