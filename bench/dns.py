@@ -23,7 +23,7 @@ sys.path[0] = str(ROOT)
 from twisted.internet import reactor  # noqa: E402
 
 from mailsuite.dns.builder import compile_table  # noqa: E402
-from mailsuite.dns.records import mail_domain_zone  # noqa: E402
+from mailsuite.dns.records import MailHost, mail_domain_zone  # noqa: E402
 from mailsuite.model.account import DkimKey, Domain  # noqa: E402
 from mailsuite.model.zone import Zone  # noqa: E402
 from mailsuite.net.dns_server import DnsServer  # noqa: E402
@@ -36,9 +36,7 @@ KEY = DkimKey("s1", "rsa", "", "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A" + "x" * 360)
 def zones() -> list[Zone]:
     """Mail domains d0.example to d99.example."""
     return [
-        mail_domain_zone(
-            Domain(f"d{n}.example", 0, (KEY,)), hostname=f"mail.d{n}.example", addresses=("192.0.2.25",), serial=1
-        )
+        mail_domain_zone(Domain(f"d{n}.example", 0, (KEY,)), MailHost(f"mail.d{n}.example", ("192.0.2.25",)), serial=1)
         for n in range(ZONES)
     ]
 

@@ -86,7 +86,7 @@ def provision(wiring: Wiring) -> None:
     """Have the demonstration's domains and accounts made before the suite says that it is ready."""
 
     async def people() -> None:
-        tools = Tools(wiring.directory, wiring.cpu, wiring.traces)
+        tools = Tools(wiring.directory, wiring.cpu, wiring.traces, wiring.zones)
         hosted = {domain.name for domain in await wiring.directory.domains()}
         for name in DOMAINS:
             if name not in hosted:

@@ -16,6 +16,7 @@ _COMMANDS = {
     "auth-check": "mailsuite.cli.auth_check:auth_check",
     "check-config": "mailsuite.cli.check:check_config",
     "demo": "mailsuite.cli.demo:demo",
+    "dns": "mailsuite.cli.dns:dns",
     "domain": "mailsuite.cli.domain:domain",
     "trace": "mailsuite.cli.trace:trace",
 }

@@ -21,6 +21,7 @@ from mailsuite.sqlite.directory import AccountDirectory
 from mailsuite.sqlite.schema import SchemaRefused
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.trace import TraceStore
+from mailsuite.sqlite.zones import ZoneSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Tools:
     directory: AccountDirectory
     threads: Threads
     traces: TraceStore
+    zones: ZoneSource
 
 
 def as_owner(data: Path) -> None:
@@ -56,7 +58,7 @@ def with_store(settings: Settings, work: Callable[[Tools], Awaitable[None]]) -> 
                 store.start()
                 threads.start()
                 ending.callback(threads.stop)
-                await work(Tools(AccountDirectory(store), threads, TraceStore(store)))
+                await work(Tools(AccountDirectory(store), threads, TraceStore(store), ZoneSource(store)))
             except StoreUnavailable as error:
                 problems.append(f"the store cannot be used: {error.detail}")
             except (Conflict, NotThere, SchemaRefused, ValueError, MailError) as error:

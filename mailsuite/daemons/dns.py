@@ -6,10 +6,13 @@ from twisted.application.service import IService
 
 from mailsuite.daemons.launch import Options, make_service
 from mailsuite.daemons.wiring import Wiring
+from mailsuite.dns.records import MailHost
+from mailsuite.dns.tlsa import tlsa_data
 from mailsuite.net.dns_authority import DnsAuthority
 from mailsuite.net.dns_forwarder import Forwarder
 from mailsuite.net.dns_server import DnsServer, Listen
 from mailsuite.runtime.daemon import Stage
+from mailsuite.runtime.settings import Settings
 from mailsuite.runtime.sockets import handed_sockets
 
 __all__ = ["Options", "add", "makeService"]
@@ -35,14 +38,27 @@ def add(wiring: Wiring) -> None:
         wiring.cpu,
         wiring.zones,
         server.reload,
-        hostname=settings.server.hostname,
-        addresses=settings.dns.addresses,
-        nameservers=settings.dns.nameservers,
-        ttl=settings.dns.ttl // 1000,
+        mail_host(settings),
+        settings.dns.reverse,
+        settings.dns.zones,
     )
     wiring.daemon.add(authority, Stage.WORK)
     wiring.daemon.add(server, Stage.DOOR)
     wiring.daemon.before_ready(authority.refresh)
+
+
+def mail_host(settings: Settings) -> MailHost:
+    """What the zones of hosted domains say of this host."""
+    dns, certificate = settings.dns, settings.tls.certificate
+    return MailHost(
+        settings.server.hostname,
+        dns.addresses,
+        dns.nameservers,
+        dns.ttl // 1000,
+        tlsa_data(certificate.read_bytes()) if certificate else "",
+        dns.caa,
+        "" if dns.mta_sts == "off" else dns.mta_sts,
+    )
 
 
 def makeService(options: Options) -> IService:

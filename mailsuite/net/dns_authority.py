@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
@@ -13,11 +15,12 @@ from twisted.logger import Logger
 
 from mailsuite.dns.builder import Built, TableBuilder
 from mailsuite.dns.compile import Table
-from mailsuite.dns.records import TTL, hosted_zones
+from mailsuite.dns.records import MailHost, hosted_zones
 from mailsuite.interfaces.zones import IZoneSource
 from mailsuite.model.account import Domain
 from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.zone import Record
+from mailsuite.net.dns_zone_files import ZoneFiles
 from mailsuite.runtime.threads import Threads
 
 INTERVAL = 1.0
@@ -27,8 +30,9 @@ INTERVAL = 1.0
 class DnsAuthority(Service):
     """Gives ``serve`` a new table soon after each change of ``source``.
 
-    ``hostname``, ``addresses`` and ``nameservers`` as in mail_domain_zone. While the store is unavailable the table
-    stays; a zone that fails its checks stays as it was served before.
+    ``networks`` are those whose reverse names are delegated to us. ``directory`` holds further zones as files
+    ``*.zone``; they are read again when one of them changes. While the store is unavailable the table stays; a zone
+    that fails its checks stays as it was served before.
     """
 
     log = Logger()
@@ -39,20 +43,17 @@ class DnsAuthority(Service):
         threads: Threads,
         source: IZoneSource,
         serve: Callable[[Table], None],
-        *,
-        hostname: str,
-        addresses: Sequence[str],
-        nameservers: Sequence[str] = (),
-        ttl: int = TTL,
+        host: MailHost,
+        networks: Sequence[IPv4Network | IPv6Network] = (),
+        directory: Path | None = None,
     ) -> None:
         self._reactor = reactor
         self._threads = threads
         self._source = source
         self._serve = serve
-        self._hostname = hostname
-        self._addresses = tuple(addresses)
-        self._nameservers = tuple(nameservers)
-        self._ttl = ttl
+        self._host = host
+        self._networks = tuple(networks)
+        self._files = ZoneFiles(directory)
         self._builder = TableBuilder()
         self._generation: int | None = None
         self._faults: Mapping[str, str] = {}
@@ -92,7 +93,8 @@ class DnsAuthority(Service):
         """Build and serve a new table if the generation has changed. Never raises."""
         try:
             generation = await self._source.generation()
-            if generation != self._generation:
+            changed = await self._threads.run(self._files.look)
+            if generation != self._generation or changed:
                 domains, records = await self._source.domains(), await self._source.records()
                 built = await self._threads.run(self._build, domains, records, generation)
                 self._serve(built.table)
@@ -109,18 +111,17 @@ class DnsAuthority(Service):
             self.log.failure("the zones could not be built; the old ones are served")
 
     def _build(self, domains: Sequence[Domain], records: Sequence[Record], generation: int) -> Built:
-        zones, orphans = hosted_zones(
-            domains,
-            records,
-            hostname=self._hostname,
-            addresses=self._addresses,
-            nameservers=self._nameservers,
-            generation=generation,
-            ttl=self._ttl,
-        )
+        zones, orphans = hosted_zones(domains, records, self._host, generation=generation, networks=self._networks)
+        hosted = {zone.origin for zone in zones}
+        faults = {record.name: "the record lies in no hosted domain" for record in orphans} | self._files.faults
+        for path, zone in self._files.zones.items():
+            if zone.origin in hosted:
+                faults[path] = f"{zone.origin} is served already; add records to it by mailctl dns record"
+            else:
+                hosted.add(zone.origin)
+                zones.append(zone)
         built = self._builder.build(zones)
-        lost = {record.name: "the record lies in no hosted domain" for record in orphans}
-        return Built(built.table, {**lost, **built.faults})
+        return Built(built.table, {**faults, **built.faults})
 
     def _tell(self, faults: Mapping[str, str]) -> None:
         for name, fault in faults.items():

@@ -13,7 +13,16 @@ from msgspec import Struct
 
 from mailsuite.model.address import Address
 from mailsuite.runtime import setting_values as read
-from mailsuite.runtime.network_values import Listen, Network, ServerAddress, ip, listen, name_server, network
+from mailsuite.runtime.network_values import (
+    Listen,
+    Network,
+    ServerAddress,
+    ip,
+    listen,
+    name_server,
+    network,
+    reverse_network,
+)
 
 Count = Annotated[int, read.whole(1)]
 Time = Annotated[int, read.duration]
@@ -134,7 +143,8 @@ class Dns(Struct, frozen=True, kw_only=True):
     """The DNS service, and whom the suite itself asks.
 
     ``addresses`` are the A and AAAA of the mail host. ``clients`` may ask for outside names, which ``upstreams``
-    look up. ``resolver`` None is this service.
+    look up. ``resolver`` None is this service. ``reverse`` are networks whose reverse names are ours, ``zones`` a
+    directory of zone files, ``caa`` who may issue certificates, ``mta_sts`` the mode of our own policies.
     """
 
     listen: Listens = (Listen(inherited="dns"),)
@@ -144,6 +154,10 @@ class Dns(Struct, frozen=True, kw_only=True):
     clients: Networks = _LOOPBACK
     resolver: Annotated[ServerAddress | None, name_server] = None
     ttl: Time = _HOUR
+    reverse: Annotated[tuple[Network, ...], read.many(reverse_network)] = ()
+    zones: Annotated[Path | None, read.absolute_path] = None
+    caa: Annotated[tuple[str, ...], read.many(read.domain_name)] = ()
+    mta_sts: Annotated[str, read.one_of("off", "testing", "enforce")] = "testing"
 
     @property
     def asked(self) -> ServerAddress:

@@ -12,7 +12,7 @@ import dns.rcode
 from twisted.trial.unittest import TestCase
 
 from mailsuite.dns.builder import compile_table
-from mailsuite.dns.records import mail_domain_zone
+from mailsuite.dns.records import MailHost, mail_domain_zone
 from mailsuite.model.account import DkimKey, Domain
 from mailsuite.net.dns_forwarder import Forwarder
 from mailsuite.net.dns_server import DnsServer
@@ -33,8 +33,7 @@ from tests.net.dns_peers import (
 KEY = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A" + "Zx9+" * 90
 HOSTED = mail_domain_zone(
     Domain("alpha.example", 0, (DkimKey("s1", "rsa", "secret", KEY),)),
-    hostname="mail.alpha.example",
-    addresses=("127.0.0.1", "2001:db8::25"),
+    MailHost("mail.alpha.example", ("127.0.0.1", "2001:db8::25")),
     serial=7,
 )
 BIG = zone("big.example.", *(f"forty 60 A 192.0.2.{n}" for n in range(1, 41)), "out 60 CNAME www.far.test.")
@@ -67,7 +66,10 @@ class DigTests(ServerCase):
             ("alpha.example", "NS"): "mail.alpha.example.",
             ("alpha.example", "MX"): "10 mail.alpha.example.",
             ("alpha.example", "TXT"): '"v=spf1 mx -all"',
-            ("_dmarc.alpha.example", "TXT"): '"v=DMARC1; p=quarantine; rua=mailto:postmaster@alpha.example"',
+            (
+                "_dmarc.alpha.example",
+                "TXT",
+            ): '"v=DMARC1; p=quarantine; sp=reject; np=reject; rua=mailto:postmaster@alpha.example"',
             ("s1._domainkey.alpha.example", "TXT"): f'"{dkim[:255]}" "{dkim[255:]}"'.replace(";", "\\;"),
             ("mail.alpha.example", "A"): "127.0.0.1",
             ("mail.alpha.example", "AAAA"): "2001:db8::25",

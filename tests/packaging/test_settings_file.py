@@ -12,7 +12,7 @@ from mailsuite.runtime.settings import Settings, load
 from tests.packaging import ROOT
 
 SHIPPED = ROOT / "etc/mailsuite.toml"
-NO_DEFAULT = {"server.postmaster", "tls.certificate", "tls.key", "dns.upstreams", "dns.resolver"}
+NO_DEFAULT = {"server.postmaster", "tls.certificate", "tls.key", "dns.upstreams", "dns.resolver", "dns.zones"}
 """Keys whose absence has a meaning of its own, so that a value in the file can only be an example."""
 
 
