@@ -77,7 +77,7 @@ class MailDomainZoneTests(SynchronousTestCase):
 
     def test_mta_sts(self) -> None:
         """The id changes with the policy, and only then (RFC 8461 section 3.1); without a mode there is nothing."""
-        ids = {}
+        ids: dict[str, list[list[str]]] = {}
         for mode in ("testing", "enforce", "testing", ""):
             zone = mail_domain_zone(ALPHA, MailHost("mail.alpha.example", ("192.0.2.25",), sts=mode), serial=5)
             ids.setdefault(mode, []).append(self.answers(zone, "_mta-sts.alpha.example", "TXT"))
