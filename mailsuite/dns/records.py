@@ -10,6 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
+import dns.exception
+import dns.rdata
+
 from mailsuite.dns import wire
 from mailsuite.dns.sts import announcement
 from mailsuite.dns.zonedata import within
@@ -198,6 +201,15 @@ def text_data(text: str) -> str:
     octets = text.encode()
     strings = [octets[i : i + _STRING] for i in range(0, len(octets), _STRING)] or [b""]
     return " ".join(f'"{"".join(map(_escape, string))}"' for string in strings)
+
+
+def text_of(data: str) -> str:
+    """The text of a TXT record's data, its strings joined. Raises ValueError when it is none."""
+    try:
+        rdata = dns.rdata.from_text("IN", "TXT", data)
+    except dns.exception.DNSException as error:
+        raise ValueError(f"{data} is not the data of a TXT record: {error}") from None
+    return b"".join(getattr(rdata, "strings", ())).decode("utf-8", "replace")
 
 
 def _escape(octet: int) -> str:
