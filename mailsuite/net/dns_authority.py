@@ -19,7 +19,7 @@ from mailsuite.dns.records import MailHost, hosted_zones
 from mailsuite.interfaces.zones import IZoneSource
 from mailsuite.model.account import Domain
 from mailsuite.model.errors import StoreUnavailable
-from mailsuite.model.zone import Record
+from mailsuite.model.zone import Record, Zone
 from mailsuite.net.dns_zone_files import ZoneFiles
 from mailsuite.runtime.threads import Threads
 
@@ -54,6 +54,8 @@ class DnsAuthority(Service):
         self._host = host
         self._networks = tuple(networks)
         self._files = ZoneFiles(directory)
+        self.changed: Callable[[Mapping[str, int]], None] | None = None
+        """Told the serials by origin of what is served, after each change."""
         self._builder = TableBuilder()
         self._generation: int | None = None
         self._faults: Mapping[str, str] = {}
@@ -96,10 +98,12 @@ class DnsAuthority(Service):
             changed = await self._threads.run(self._files.look)
             if generation != self._generation or changed:
                 domains, records = await self._source.domains(), await self._source.records()
-                built = await self._threads.run(self._build, domains, records, generation)
+                built, serials = await self._threads.run(self._build, domains, records, generation)
                 self._serve(built.table)
                 self._generation = generation
                 self._tell(built.faults)
+                if self.changed is not None:
+                    self.changed(serials)
             if self._unavailable:
                 self.log.info("the zones can be read again")
             self._unavailable = False
@@ -110,7 +114,18 @@ class DnsAuthority(Service):
         except Exception:
             self.log.failure("the zones could not be built; the old ones are served")
 
-    def _build(self, domains: Sequence[Domain], records: Sequence[Record], generation: int) -> Built:
+    async def zone(self, origin: str) -> Zone | None:
+        """The zone as it is served, for a transfer; None when it is not ours. Raises StoreUnavailable."""
+        generation = self._generation
+        if generation is None:
+            return None
+        domains, records = await self._source.domains(), await self._source.records()
+        zones, _ = await self._threads.run(self._zones, domains, records, generation)
+        return next((zone for zone in zones if zone.origin == origin), None)
+
+    def _zones(
+        self, domains: Sequence[Domain], records: Sequence[Record], generation: int
+    ) -> tuple[list[Zone], dict[str, str]]:
         zones, orphans = hosted_zones(domains, records, self._host, generation=generation, networks=self._networks)
         hosted = {zone.origin for zone in zones}
         faults = {record.name: "the record lies in no hosted domain" for record in orphans} | self._files.faults
@@ -120,8 +135,15 @@ class DnsAuthority(Service):
             else:
                 hosted.add(zone.origin)
                 zones.append(zone)
+        return zones, faults
+
+    def _build(
+        self, domains: Sequence[Domain], records: Sequence[Record], generation: int
+    ) -> tuple[Built, dict[str, int]]:
+        zones, faults = self._zones(domains, records, generation)
         built = self._builder.build(zones)
-        return Built(built.table, {**faults, **built.faults})
+        serials = {zone.origin: zone.serial for zone in zones if zone.origin not in built.faults}
+        return Built(built.table, {**faults, **built.faults}), serials
 
     def _tell(self, faults: Mapping[str, str]) -> None:
         for name, fault in faults.items():

@@ -19,10 +19,13 @@ from zope.interface import implementer
 
 from mailsuite.dns import wire
 from mailsuite.dns.answer import Answerer, Foreign, join
+from mailsuite.dns.blocklist import Blocklist, blocked_response
 from mailsuite.dns.compile import EMPTY, Table
+from mailsuite.dns.limit import RateLimit, Turn, slipped
 from mailsuite.dns.sections import cut
 from mailsuite.net.dns_forwarder import Forwarder
 from mailsuite.net.dns_stream import DnsStreamFactory
+from mailsuite.net.dns_transfer import ZoneTransfers
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 _PER_WAKE = 200
@@ -81,8 +84,11 @@ class _Datagrams:
 class DnsServer(Service):
     """Serves ``table`` (see :meth:`reload`) at all of ``listen``.
 
-    Names that are not in it go to the ``forwarder`` for clients in ``networks``; others are told REFUSED. Listening
-    failures raise OSError from :meth:`privilegedStartService`.
+    Names that are not in it go to the ``forwarder`` for clients in ``networks``, unless ``blocklist`` (which may be
+    swapped) has them; others are told REFUSED. ``rate``: responses a second over UDP to one network of others;
+    ``client_rate``: questions a second that are forwarded for one client; 0: no limit. ``nxdomain``: what is blocked
+    does not exist, else its addresses are 0.0.0.0 and ::. ``transfers`` gives zones to secondaries. Listening failures
+    raise OSError from :meth:`privilegedStartService`.
     """
 
     log = Logger()
@@ -95,6 +101,9 @@ class DnsServer(Service):
         table: Table = EMPTY,
         forwarder: Forwarder | None = None,
         networks: Sequence[str] = LOOPBACK,
+        rate: int = 0,
+        client_rate: int = 0,
+        nxdomain: bool = False,
     ) -> None:
         self._reactor = reactor
         self._listen = listen
@@ -102,6 +111,11 @@ class DnsServer(Service):
         self._forwarder = forwarder
         self._networks = [ip_network(network) for network in networks]
         self._served: dict[str, bool] = {}
+        self._rate = RateLimit(rate, reactor.seconds) if rate else None
+        self._client_rate = RateLimit(client_rate, reactor.seconds, str) if client_rate else None
+        self._nxdomain = nxdomain
+        self.blocklist: Blocklist | None = None
+        self.transfers: ZoneTransfers | None = None
         self._failures = 0
         self._datagrams: list[_Datagrams] = []
         self._ports: list[IListeningPort] = []
@@ -155,18 +169,31 @@ class DnsServer(Service):
 
     def _respond(self, data: bytes, address: Any) -> bytes | Deferred[bytes] | None:
         """The response to a datagram. Our own fault is SERVFAIL."""
+        serves = self._serves(address[0])
         try:
-            response = self._answerer.answer(data, self._forwarder is not None and self._serves(address[0]))
+            response = self._answerer.answer(data, serves and self._forwarder is not None)
         except Exception:
             return self._failed(data)
-        return self._forward(response) if isinstance(response, Foreign) else response
+        if isinstance(response, Foreign):
+            return self._forward(response, address[0])
+        if serves or self._rate is None or response is None:
+            return response
+        turn = self._rate.turn(address[0])
+        return response if turn is Turn.SEND else slipped(response) if turn is Turn.SLIP else None
 
-    def _respond_stream(self, message: bytes, host: str) -> bytes | Deferred[bytes] | None:
+    def _respond_stream(self, message: bytes, host: str) -> bytes | Deferred[bytes] | Deferred[list[bytes]] | None:
+        if self.transfers is not None and self.transfers.wants(message, host):
+            return Deferred.fromCoroutine(self.transfers.give(message, host)).addErrback(self._transfer_failed, message)
         try:
             response = self._answerer.answer_stream(message, self._forwarder is not None and self._serves(host))
         except Exception:
             return self._failed(message)
-        return self._forward(response) if isinstance(response, Foreign) else response
+        return self._forward(response, host) if isinstance(response, Foreign) else response
+
+    def _transfer_failed(self, failure: Failure, message: bytes) -> list[bytes]:
+        self.log.failure("a transfer failed", failure)
+        query = wire.parse_query(message)
+        return [] if query is None else [wire.error_response(query, wire.SERVFAIL)]
 
     def _failed(self, data: bytes) -> bytes | None:
         self._failures += 1
@@ -176,7 +203,11 @@ class DnsServer(Service):
         query = wire.parse_query(data)
         return None if query is None else wire.error_response(query, wire.SERVFAIL)
 
-    def _forward(self, foreign: Foreign) -> Deferred[bytes]:
+    def _forward(self, foreign: Foreign, host: str) -> bytes | Deferred[bytes] | None:
+        if self.blocklist is not None and self.blocklist.blocks(foreign.name):
+            return blocked_response(foreign.query, self._nxdomain)
+        if self._client_rate is not None and self._client_rate.turn(host) is not Turn.SEND:
+            return wire.error_response(foreign.query, wire.REFUSED, recursion=True)
         return Deferred.fromCoroutine(self._ask(foreign)).addErrback(self._forward_failed, foreign)
 
     def _forward_failed(self, failure: Failure, foreign: Foreign) -> bytes:

@@ -7,8 +7,8 @@ from pathlib import Path
 from mailsuite.dns.zonefile import read_zone_file
 from mailsuite.model.zone import Zone
 
-_Stamp = tuple[int, int, int]
-_Seen = dict[Path, _Stamp]
+Stamp = tuple[int, int, int]
+_Seen = dict[Path, Stamp]
 
 
 class ZoneFiles:
@@ -41,7 +41,7 @@ class ZoneFiles:
                 known.pop(gone, None)
         for path in paths:
             seen = self._seen.get(str(path))
-            if seen is None or any(_stamp(file) != stamp for file, stamp in seen.items()):
+            if seen is None or any(stamp(file) != known for file, known in seen.items()):
                 self._read(path)
                 changed = True
         return changed
@@ -50,7 +50,7 @@ class ZoneFiles:
         seen: _Seen = {}
 
         def read(file: Path) -> str:
-            seen[file] = _stamp(file)
+            seen[file] = stamp(file)
             return file.read_text()
 
         name = str(path)
@@ -62,7 +62,7 @@ class ZoneFiles:
         self._seen[name] = seen
 
 
-def _stamp(path: Path) -> _Stamp:
+def stamp(path: Path) -> Stamp:
     """What changes when the file does; zeros when it is not there."""
     try:
         status = path.stat()
