@@ -67,6 +67,11 @@ def is_transfer(message: bytes) -> bool:
     return query is not None and not query.fault and query.type in (wire.AXFR, wire.IXFR)
 
 
+def is_signed(message: bytes) -> bool:
+    """May the query have a TSIG record (RFC 8945 section 4.2)?"""
+    return b"\0\xfa\0\xff\0\0\0\0" in message[wire.HEADER :]
+
+
 class Transfers:
     """Reads queries for whole zones. ``keys``: one of them must have signed the query; none: the address is enough."""
 
@@ -79,17 +84,31 @@ class Transfers:
         """The query and the origin of the zone it asks for. Raises Refused."""
         plain = wire.parse_query(message)
         assert plain is not None
-        try:
-            query = dns.message.from_wire(message, keyring=self._keyring)
-        except dns.message.UnknownTSIGKey:
-            raise Refused("signed with a key that is not known", _error(plain, dns.rcode.NOTAUTH)) from None
-        except dns.tsig.BadSignature:
-            raise Refused("the signature is wrong", _error(plain, dns.rcode.NOTAUTH)) from None
-        except dns.exception.DNSException as error:
-            raise Refused(str(error) or type(error).__name__, _error(plain, dns.rcode.FORMERR)) from None
+        query = self._read(message, plain)
         if self._keyring and not query.had_tsig:
             raise Refused("it is not signed", wire.error_response(plain, wire.REFUSED))
         return query, query.question[0].name.to_text().lower()
+
+    def _read(self, message: bytes, plain: wire.Query) -> dns.message.Message:
+        try:
+            return dns.message.from_wire(message, keyring=self._keyring)
+        except dns.message.UnknownTSIGKey:
+            raise Refused("signed with a key that is not known", _error(plain, dns.rcode.NOTAUTH)) from None
+        except (dns.tsig.BadSignature, dns.tsig.BadTime, dns.tsig.BadKey, dns.tsig.BadAlgorithm) as error:
+            raise Refused(f"the signature is wrong: {error}", _error(plain, dns.rcode.NOTAUTH)) from None
+        except (dns.exception.DNSException, ValueError) as error:
+            raise Refused(str(error) or type(error).__name__, _error(plain, dns.rcode.FORMERR)) from None
+
+    def sign(self, message: bytes, response: bytes) -> bytes:
+        """Our response to a signed query (a secondary asks for the SOA so), signed too. Raises Refused."""
+        plain = wire.parse_query(message)
+        if plain is None or plain.fault:
+            return response
+        query = self._read(message, plain)
+        answer = dns.message.from_wire(response)
+        answer.use_tsig(self._keyring, query.keyname, algorithm=query.keyalgorithm)
+        answer.request_mac = query.mac
+        return answer.to_wire(max_size=wire.STREAM_SIZE)
 
     def refuse(self, query: dns.message.Message, reason: str) -> Refused:
         """The zone is not ours to give."""
@@ -105,11 +124,13 @@ def _error(query: wire.Query, rcode: int) -> bytes:
 def messages(query: dns.message.Message, zone: Zone) -> Iterator[bytes]:
     """The zone as a sequence of messages: the SOA, all other records, the SOA again (RFC 5936 section 2.2).
 
+    Only the SOA for an IXFR of one who has this serial already (RFC 1995 section 2).
+
     Blocking work, some 20 µs a record.
     """
     rrsets = list(_rrsets(zone.records))
     soa = next(rrset for rrset in rrsets if rrset.rdtype == dns.rdatatype.SOA)
-    ordered = [soa, *(rrset for rrset in rrsets if rrset is not soa), soa]
+    ordered = [soa] if _is_current(query, zone.serial) else [soa, *(r for r in rrsets if r is not soa), soa]
     context = None
     for batch in _batches(ordered):
         response = dns.message.make_response(query)
@@ -118,6 +139,13 @@ def messages(query: dns.message.Message, zone: Zone) -> Iterator[bytes]:
         response.answer = batch
         yield response.to_wire(max_size=wire.STREAM_SIZE, multi=True, tsig_ctx=context)
         context = response.tsig_ctx
+
+
+def _is_current(query: dns.message.Message, serial: int) -> bool:
+    if query.question[0].rdtype != dns.rdatatype.IXFR:
+        return False
+    held = next((rrset[0].serial for rrset in query.authority if rrset.rdtype == dns.rdatatype.SOA), None)  # type: ignore[attr-defined]
+    return held is not None and (held - serial) % 2**32 < 2**31
 
 
 def _rrsets(records: Sequence[Record]) -> Iterator[dns.rrset.RRset]:

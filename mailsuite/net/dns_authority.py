@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from mailsuite.dns.builder import Built, TableBuilder
 from mailsuite.dns.compile import Table
 from mailsuite.dns.records import MailHost, hosted_zones
+from mailsuite.dns.serials import Serials
 from mailsuite.interfaces.zones import IZoneSource
 from mailsuite.model.account import Domain
 from mailsuite.model.errors import StoreUnavailable
@@ -57,7 +58,10 @@ class DnsAuthority(Service):
         self.changed: Callable[[Mapping[str, int]], None] | None = None
         """Told the serials by origin of what is served, after each change."""
         self._builder = TableBuilder()
+        self._serials = Serials()
         self._generation: int | None = None
+        self._content: tuple[Sequence[Domain], Sequence[Record]] = (), ()
+        """What is served, while somebody may want whole zones."""
         self._faults: Mapping[str, str] = {}
         self._unavailable = False
         self._nap: Deferred[None] | None = None
@@ -103,6 +107,7 @@ class DnsAuthority(Service):
                 self._generation = generation
                 self._tell(built.faults)
                 if self.changed is not None:
+                    self._content = domains, records
                     self.changed(serials)
             if self._unavailable:
                 self.log.info("the zones can be read again")
@@ -115,32 +120,39 @@ class DnsAuthority(Service):
             self.log.failure("the zones could not be built; the old ones are served")
 
     async def zone(self, origin: str) -> Zone | None:
-        """The zone as it is served, for a transfer; None when it is not ours. Raises StoreUnavailable."""
-        generation = self._generation
-        if generation is None:
+        """The zone as it is served, for a transfer; None when it is not ours, or fails its checks."""
+        if self._generation is None or origin in self._faults:
             return None
-        domains, records = await self._source.domains(), await self._source.records()
-        zones, _ = await self._threads.run(self._zones, domains, records, generation)
-        return next((zone for zone in zones if zone.origin == origin), None)
+        domains, records = self._content
+        if not origin.endswith(".arpa."):
+            # Those below it matter too: custom records belong to the nearest zone.
+            domains = [domain for domain in domains if f".{domain.name}.".endswith(f".{origin}")]
+            records = [record for record in records if f".{record.name}".endswith(f".{origin}")]
+        hosted, _ = self._zones(domains, records, self._generation)
+        for zone in hosted:
+            if zone.origin == origin:
+                return self._serials.settled(zone)
+        return next((zone for zone in self._files.zones.values() if zone.origin == origin), None)
 
     def _zones(
         self, domains: Sequence[Domain], records: Sequence[Record], generation: int
     ) -> tuple[list[Zone], dict[str, str]]:
         zones, orphans = hosted_zones(domains, records, self._host, generation=generation, networks=self._networks)
-        hosted = {zone.origin for zone in zones}
-        faults = {record.name: "the record lies in no hosted domain" for record in orphans} | self._files.faults
-        for path, zone in self._files.zones.items():
-            if zone.origin in hosted:
-                faults[path] = f"{zone.origin} is served already; add records to it by mailctl dns record"
-            else:
-                hosted.add(zone.origin)
-                zones.append(zone)
-        return zones, faults
+        return zones, {record.name: "the record lies in no hosted domain" for record in orphans}
 
     def _build(
         self, domains: Sequence[Domain], records: Sequence[Record], generation: int
     ) -> tuple[Built, dict[str, int]]:
-        zones, faults = self._zones(domains, records, generation)
+        hosted, faults = self._zones(domains, records, generation)
+        zones = self._serials.settle(hosted, self._reactor.seconds())
+        faults |= self._files.faults
+        origins = {zone.origin for zone in zones}
+        for path, zone in self._files.zones.items():
+            if zone.origin in origins:
+                faults[path] = f"{zone.origin} is served already; add records to it by mailctl dns record"
+            else:
+                origins.add(zone.origin)
+                zones.append(zone)
         built = self._builder.build(zones)
         serials = {zone.origin: zone.serial for zone in zones if zone.origin not in built.faults}
         return Built(built.table, {**faults, **built.faults}), serials

@@ -176,6 +176,8 @@ class DnsServer(Service):
             return self._failed(data)
         if isinstance(response, Foreign):
             return self._forward(response, address[0])
+        if self.transfers is not None and response is not None:
+            response = self.transfers.signed(data, response, address[0])
         if serves or self._rate is None or response is None:
             return response
         turn = self._rate.turn(address[0])
@@ -188,7 +190,11 @@ class DnsServer(Service):
             response = self._answerer.answer_stream(message, self._forwarder is not None and self._serves(host))
         except Exception:
             return self._failed(message)
-        return self._forward(response, host) if isinstance(response, Foreign) else response
+        if isinstance(response, Foreign):
+            return self._forward(response, host)
+        if self.transfers is not None and response is not None:
+            response = self.transfers.signed(message, response, host)
+        return response
 
     def _transfer_failed(self, failure: Failure, message: bytes) -> list[bytes]:
         self.log.failure("a transfer failed", failure)

@@ -15,14 +15,23 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
 from mailsuite.dns.forward import Server
-from mailsuite.dns.transfer import Refused, Transfers, changed, is_notified, is_transfer, messages, notify
+from mailsuite.dns.transfer import (
+    Refused,
+    Transfers,
+    changed,
+    is_notified,
+    is_signed,
+    is_transfer,
+    messages,
+    notify,
+)
 from mailsuite.model.zone import Zone
 from mailsuite.runtime.threads import Threads
 
 TRIES = (3.0, 6.0, 12.0, 24.0)
 """Seconds to wait for the answer to each NOTIFY (RFC 1996 section 3.6: again, ever more slowly)."""
 AT_ONCE = 20
-"""NOTIFYs under way."""
+"""NOTIFYs under way to one server: one that is down must not hold up the others."""
 
 FindZone = Callable[[str], Awaitable[Zone | None]]
 """The zone with this origin as it is served now."""
@@ -67,12 +76,31 @@ class ZoneTransfers(Service):
         self._random = random
         self._serials: Mapping[str, int] = {}
         self._senders: dict[bool, _Sender] = {}
-        self._turns = DeferredSemaphore(AT_ONCE)
+        self._turns = {server: DeferredSemaphore(AT_ONCE) for server in secondaries}
         self._telling: set[Deferred[None]] = set()
+
+    def startService(self) -> None:
+        """Tell of all zones: who knows what has changed while nobody could tell."""
+        super().startService()
+        serials, self._serials = self._serials, {}
+        self.serve(serials)
 
     def wants(self, message: bytes, host: str) -> bool:
         """Is it a query for a whole zone from one who may have it?"""
-        return host.removeprefix("::ffff:") in self._hosts and is_transfer(message)
+        return self._knows(host) and is_transfer(message)
+
+    def _knows(self, host: str) -> bool:
+        return host.removeprefix("::ffff:") in self._hosts
+
+    def signed(self, message: bytes, response: bytes, host: str) -> bytes:
+        """Our response, signed when it is for a secondary that signed its query."""
+        if not is_signed(message) or not self._knows(host):
+            return response
+        try:
+            return self._transfers.sign(message, response)
+        except Refused as refused:
+            self.log.warn("query of {secondary} refused: {reason}", secondary=host, reason=str(refused))
+            return refused.response
 
     async def give(self, message: bytes, host: str) -> list[bytes]:
         """The messages of the transfer, or the one that refuses it."""
@@ -102,7 +130,7 @@ class ZoneTransfers(Service):
                 telling.addBoth(lambda _, done: self._telling.discard(done), telling)
 
     async def _tell(self, origin: str, server: Server, serial: int) -> None:
-        turn: Deferred[DeferredSemaphore] = self._turns.acquire()
+        turn: Deferred[DeferredSemaphore] = self._turns[server].acquire()
         await turn
         try:
             for patience in TRIES:
@@ -112,7 +140,7 @@ class ZoneTransfers(Service):
                     return
             self.log.warn("{secondary} does not answer NOTIFY for {origin}", secondary=server[0], origin=origin)
         finally:
-            self._turns.release()
+            self._turns[server].release()
 
     async def _once(self, origin: str, server: Server, patience: float) -> bool:
         six = ":" in server[0]
