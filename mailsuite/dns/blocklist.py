@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from hashlib import blake2b
 
@@ -17,7 +17,10 @@ from mailsuite.dns import wire
 
 _BUCKETS = 4096
 _SHIFT = 64 - 12
+_STEP = 50
+"""Lines that are read between two calls of ``pause``."""
 _SPACE = re.compile(r"\s+")
+_COMMENT = re.compile(r"(?:\A|\s)#.*")
 _ADDRESS = re.compile(r"[0-9.]+\Z|[0-9a-fA-F:]*:[0-9a-fA-F:.]*\Z")
 _ADBLOCK = re.compile(r"(@@)?\|\|([^/^$|]+)\^(?:\$.*)?\Z")
 _LOCAL = frozenset(("localhost", "localhost.localdomain", "local", "broadcasthost", "ip6-localhost", "ip6-loopback"))
@@ -39,7 +42,7 @@ def entries(lines: Iterable[str]) -> Iterator[tuple[bool, str, Reach]]:
 
     ``0.0.0.0 name …`` and ``127.0.0.1 name …`` as in hosts files and ``name`` alone stand for the name itself,
     ``*.name`` for those below it, ``.name`` and ``||name^`` for both; ``@@||name^`` is an exception. ``#`` and ``!``
-    begin comments.
+    begin comments; ``name##…`` is a rule for browsers and says nothing of the name.
     """
     for line in lines:
         text = line.strip()
@@ -48,7 +51,7 @@ def entries(lines: Iterable[str]) -> Iterator[tuple[bool, str, Reach]]:
         if adblock := _ADBLOCK.match(text):
             yield bool(adblock[1]), adblock[2], Reach.BOTH
             continue
-        words = _SPACE.split(text.partition("#")[0].strip())
+        words = _SPACE.split(_COMMENT.sub("", text).strip())
         names = words[1:] if _ADDRESS.match(words[0]) else words[:1]
         for name in names:
             if name.startswith("*."):
@@ -60,7 +63,7 @@ def entries(lines: Iterable[str]) -> Iterator[tuple[bool, str, Reach]]:
 
 
 class _Names:
-    """A set of hashes in sorted buckets: sorting one never takes longer than a millisecond or two."""
+    """A set of hashes in sorted buckets: sorting one never takes longer than a millisecond."""
 
     def __init__(self) -> None:
         self._buckets = [array("Q") for _ in range(_BUCKETS)]
@@ -69,8 +72,10 @@ class _Names:
         value = _hash(name)
         self._buckets[value >> _SHIFT].append(value)
 
-    def close(self) -> None:
-        self._buckets = [array("Q", sorted(set(bucket))) for bucket in self._buckets]
+    def close(self, pause: Callable[[], None]) -> None:
+        for index, bucket in enumerate(self._buckets):
+            self._buckets[index] = array("Q", sorted(set(bucket)))
+            pause()
 
     def __contains__(self, name: bytes) -> bool:
         value = _hash(name)
@@ -89,17 +94,23 @@ def _hash(name: bytes) -> int:
 class Blocklist:
     """``lines`` of lists (see entries), and names that are allowed with all below them whatever the lists say.
 
-    Making one is blocking work of about 4 µs an entry, in many small steps.
+    Making one is blocking work of about 4 µs an entry; ``pause`` is called after each small step of it.
     """
 
-    def __init__(self, lines: Iterable[str] = (), allowed: Iterable[str] = ()) -> None:
+    def __init__(
+        self, lines: Iterable[str] = (), allowed: Iterable[str] = (), pause: Callable[[], None] = lambda: None
+    ) -> None:
         self._exact, self._below = _Names(), _Names()
         self._allowed = {wire.encode_name(name).lower() for name in allowed}
-        for exception, text, reach in entries(lines):
+        for number, (exception, text, reach) in enumerate(entries(lines)):
+            if not number % _STEP:
+                pause()
             try:
                 name = wire.encode_name(text).lower()
             except ValueError:
                 continue  # lists of others hold all sorts of things
+            if name == b"\0":
+                continue
             if exception:
                 self._allowed.add(name)
                 continue
@@ -107,8 +118,8 @@ class Blocklist:
                 self._exact.add(name)
             if reach is not Reach.NAME:
                 self._below.add(name)
-        self._exact.close()
-        self._below.close()
+        self._exact.close(pause)
+        self._below.close(pause)
         self._any_below = len(self._below) > 0
 
     def __len__(self) -> int:

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from enum import Enum
 from ipaddress import IPv6Address
 
+from mailsuite.dns import wire
+from mailsuite.dns.sections import question_end
+
 NETWORKS = 100_000
 """So many networks are remembered at once; the oldest are forgotten first."""
 
@@ -66,5 +69,6 @@ def network_of(address: str) -> str:
 
 def slipped(response: bytes) -> bytes:
     """The response without its records, TC set."""
-    end = response.find(0, 12) + 5  # names in questions of ours are never compressed
-    return response[:2] + bytes((response[2] | 0x02,)) + response[3:4] + b"\0\1\0\0\0\0\0\0" + response[12:end]
+    end = max(question_end(response), wire.HEADER)
+    counts = b"\0\1\0\0\0\0\0\0" if end > wire.HEADER else bytes(8)
+    return response[:2] + bytes((response[2] | 0x02,)) + response[3:4] + counts + response[wire.HEADER : end]

@@ -105,9 +105,11 @@ class Transfers:
         if plain is None or plain.fault:
             return response
         query = self._read(message, plain)
+        if query.keyname is None or query.keyalgorithm is None:
+            return response
         answer = dns.message.from_wire(response)
         answer.use_tsig(self._keyring, query.keyname, algorithm=query.keyalgorithm)
-        answer.request_mac = query.mac
+        answer.request_mac = query.mac or b""
         return answer.to_wire(max_size=wire.STREAM_SIZE)
 
     def refuse(self, query: dns.message.Message, reason: str) -> Refused:
@@ -118,7 +120,7 @@ class Transfers:
 
 
 def _error(query: wire.Query, rcode: int) -> bytes:
-    return wire.error_response(query, wire.FORMERR)[:3] + bytes((rcode,)) + wire.error_response(query, wire.FORMERR)[4:]
+    return wire.error_response(query, rcode)
 
 
 def messages(query: dns.message.Message, zone: Zone) -> Iterator[bytes]:
@@ -144,7 +146,7 @@ def messages(query: dns.message.Message, zone: Zone) -> Iterator[bytes]:
 def _is_current(query: dns.message.Message, serial: int) -> bool:
     if query.question[0].rdtype != dns.rdatatype.IXFR:
         return False
-    held = next((rrset[0].serial for rrset in query.authority if rrset.rdtype == dns.rdatatype.SOA), None)  # type: ignore[attr-defined]
+    held = next((rrset[0].serial for rrset in query.authority if rrset.rdtype == dns.rdatatype.SOA), None)
     return held is not None and (held - serial) % 2**32 < 2**31
 
 

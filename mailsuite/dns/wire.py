@@ -171,7 +171,7 @@ def heads(rcode: int, aa: bool = False, answer: int = 0, authority: int = 0, add
     )
 
 
-_BARE = {rcode: heads(rcode) for rcode in (NOERROR, FORMERR, SERVFAIL, NOTIMP, REFUSED)}
+_BARE = [heads(rcode) for rcode in range(16)]
 
 
 def error_response(query: Query, rcode: int, recursion: bool = False) -> bytes:

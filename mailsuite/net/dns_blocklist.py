@@ -12,6 +12,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from mailsuite.dns.blocklist import Blocklist
+from mailsuite.net.dns_pace import Pace
 from mailsuite.net.dns_zone_files import Stamp, stamp
 from mailsuite.runtime.threads import Threads
 
@@ -64,7 +65,7 @@ class BlocklistFiles(Service):
             return
         self._seen = seen
         try:
-            blocklist = await self._threads.run(lambda: Blocklist(self._lines(), self._allowed))
+            blocklist = await self._threads.run(lambda: Blocklist(self._lines(), self._allowed, Pace()))
         except Exception:
             self.log.failure("the blocklists could not be read; the old ones hold")
             return

@@ -168,32 +168,34 @@ class DnsServer(Service):
         return served
 
     def _respond(self, data: bytes, address: Any) -> bytes | Deferred[bytes] | None:
-        """The response to a datagram. Our own fault is SERVFAIL."""
-        serves = self._serves(address[0])
+        """The response to a datagram. Our own fault is SERVFAIL; nothing may stop the reading of the socket."""
+        host = address[0]
         try:
+            serves = self._serves(host)
             response = self._answerer.answer(data, serves and self._forwarder is not None)
+            if isinstance(response, Foreign):
+                return self._forward(response, host)
+            if self.transfers is not None and response is not None:
+                response = self.transfers.signed(data, response, host)
+            if serves or self._rate is None or response is None:
+                return response
+            turn = self._rate.turn(host)
+            return response if turn is Turn.SEND else slipped(response) if turn is Turn.SLIP else None
         except Exception:
             return self._failed(data)
-        if isinstance(response, Foreign):
-            return self._forward(response, address[0])
-        if self.transfers is not None and response is not None:
-            response = self.transfers.signed(data, response, address[0])
-        if serves or self._rate is None or response is None:
-            return response
-        turn = self._rate.turn(address[0])
-        return response if turn is Turn.SEND else slipped(response) if turn is Turn.SLIP else None
 
     def _respond_stream(self, message: bytes, host: str) -> bytes | Deferred[bytes] | Deferred[list[bytes]] | None:
-        if self.transfers is not None and self.transfers.wants(message, host):
-            return Deferred.fromCoroutine(self.transfers.give(message, host)).addErrback(self._transfer_failed, message)
         try:
+            if self.transfers is not None and self.transfers.wants(message, host):
+                giving = Deferred.fromCoroutine(self.transfers.give(message, host))
+                return giving.addErrback(self._transfer_failed, message)
             response = self._answerer.answer_stream(message, self._forwarder is not None and self._serves(host))
+            if isinstance(response, Foreign):
+                return self._forward(response, host)
+            if self.transfers is not None and response is not None:
+                response = self.transfers.signed(message, response, host)
         except Exception:
             return self._failed(message)
-        if isinstance(response, Foreign):
-            return self._forward(response, host)
-        if self.transfers is not None and response is not None:
-            response = self.transfers.signed(message, response, host)
         return response
 
     def _transfer_failed(self, failure: Failure, message: bytes) -> list[bytes]:
