@@ -17,6 +17,7 @@ _COMMANDS = {
     "check-config": "mailsuite.cli.check:check_config",
     "demo": "mailsuite.cli.demo:demo",
     "dns": "mailsuite.cli.dns:dns",
+    "doctor": "mailsuite.cli.doctor:doctor",
     "domain": "mailsuite.cli.domain:domain",
     "trace": "mailsuite.cli.trace:trace",
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.defer import Deferred, FirstError, TimeoutError, gatherResults
 
+from mailsuite.dns.resolve import Delegation
 from mailsuite.interfaces.resolver import Answer, INameResolver
 from mailsuite.model.diagnosis import Seen
 from mailsuite.model.errors import LookupFailed, MailError
@@ -23,6 +25,23 @@ LONG = 6.0
 At = Callable[[str], INameResolver]
 """A resolver that asks the one server with this IP."""
 
+Above = Callable[[str, str], Awaitable[Delegation]]
+"""What the server with this IP, one of the zone above, says of a domain. Raises MailError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where a domain's DNS is hosted: names, and some IPs to ask.
+
+    ``said`` is what the zone above says; None when it could not be asked, and the resolver is believed.
+    ``alone``: the resolver is this suite, which is not where the domain is hosted: only ``addresses`` count.
+    """
+
+    names: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    said: Delegation | None = None
+    alone: bool = False
+
 
 class Within(Protocol):
     """Awaits ``work`` for at most ``seconds``; raises twisted.internet.defer.TimeoutError."""
@@ -33,9 +52,10 @@ class Within(Protocol):
 class Seeker:
     """``patience`` in seconds bounds each look-up, by whomever it is answered."""
 
-    def __init__(self, resolver: INameResolver, at: At, within: Within, patience: float = 2.0) -> None:
+    def __init__(self, resolver: INameResolver, at: At, above: Above, within: Within, patience: float = 2.0) -> None:
         self.resolver = resolver
         self._at = at
+        self._above = above
         self._within = within
         self._patience = patience
 
@@ -51,13 +71,43 @@ class Seeker:
         """What the configured resolver says. Never raises."""
         return await self._seen(self.resolver, name, type)
 
-    async def servers(self, domain: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The names of the domain's servers (of the nearest zone above, if need be), and some of their IPs."""
+    async def servers(self, domain: str) -> Servers:
+        """Where the domain is hosted, by the zone above; by the resolver when that cannot be asked. Never raises."""
+        said, believed = await together([self._bounded(self._delegation(domain)), self._bounded(self._servers(domain))])
+        if said is None:
+            names, addresses = believed or ((), ())
+            return Servers(names, addresses)
+        if not said.servers:
+            return Servers(said=said)
+        known = [a for name in said.servers[:SERVERS] for a in said.glue.get(name, ())]
+        unknown = [name for name in said.servers[:SERVERS] if name not in said.glue]
+        return Servers(said.servers, _some([*known, *await self._addresses(unknown)]), said)
+
+    async def _bounded(self, work: Any) -> Any:
         try:
-            found: tuple[tuple[str, ...], tuple[str, ...]] = await self._within(SEARCH, self._servers(domain))
+            return await self._within(SEARCH, work)
         except TimeoutError:
-            return (), ()
-        return found
+            return None
+
+    async def _delegation(self, domain: str) -> Delegation | None:
+        """What the nearest zone above says; None when nobody answers."""
+        labels = domain.split(".")
+        for start in range(1, len(labels)):
+            above = ".".join(labels[start:])
+            found = await self.seen(above, "NS")
+            if not found.data:
+                continue
+            names = tuple(name.lower().rstrip(".") for name in found.data)
+            for address in await self._addresses(names[:SERVERS]):
+                try:
+                    said: Delegation = await self._within(self._patience, self._above(address, domain))
+                except (MailError, TimeoutError):
+                    continue
+                # A name within a zone, such as mail.alpha.example, is hosted where that is; one below a
+                # top-level domain is not there.
+                return said if said.servers or start == len(labels) - 1 else Delegation(names)
+            return None
+        return None
 
     async def long(self, work: Any) -> Any:
         """Await work of several steps; None when it takes too long."""
@@ -77,19 +127,36 @@ class Seeker:
 
     async def _addresses(self, names: Sequence[str]) -> tuple[str, ...]:
         found = await together([self.seen(name, type) for name in names for type in ("A", "AAAA")])
-        addresses = [address for seen in found for address in seen.data]
-        # IPv4 first: a host without a way to IPv6 is no fault of the domain's.
-        return tuple(sorted(dict.fromkeys(addresses), key=lambda address: ":" in address)[:SERVERS])
+        return _some([address for seen in found for address in seen.data])
 
     async def authority(self, servers: Sequence[str], name: str, type: str) -> Seen:
-        """What the domain's own servers say: the first that answers. Never raises."""
+        """What the domain's own servers say: of those that answer the first. Never raises."""
         fault = "its servers are not known"
-        for server in servers:
-            seen = await self._seen(self._at(server), name, type)
+        # All at once: three that are dead, one after the other, would use up the time.
+        found: list[Seen] = await together([self._seen(self._at(server), name, type) for server in servers])
+        for server, seen in zip(servers, found, strict=True):
             if not seen.fault:
                 return seen
             fault = f"{server}: {seen.fault}"
         return Seen(exists=False, fault=fault)
+
+    def looking(self, domain: str, servers: Servers) -> Callable[[str, str], Awaitable[Answer]]:
+        """A look-up as the world sees it: the domain's own names at its own servers, others by the resolver."""
+
+        dead = False
+
+        async def lookup(name: str, type: str) -> Answer:
+            nonlocal dead
+            if not dead and f".{name.lower().rstrip('.')}".endswith(f".{domain}"):
+                seen = await self.authority(servers.addresses, name, type)
+                if not seen.fault:
+                    return Answer(name, type, seen.exists, seen.data, False, seen.ttl)
+                dead = not servers.alone
+                if servers.alone:
+                    raise LookupFailed(name, seen.fault)
+            return await self.lookup(name, type)
+
+        return lookup
 
     async def _seen(self, resolver: INameResolver, name: str, type: str) -> Seen:
         try:
@@ -101,7 +168,16 @@ class Seeker:
         return Seen(answer.data, answer.exists, answer.ttl)
 
 
+def _some(addresses: Sequence[str]) -> tuple[str, ...]:
+    # IPv4 first: a host without a way to IPv6 is no fault of the domain's.
+    return tuple(sorted(dict.fromkeys(addresses), key=lambda address: ":" in address)[:SERVERS])
+
+
 async def together(calls: Sequence[Any]) -> list[Any]:
     """Await all at once; their results in order."""
-    results: list[Any] = await gatherResults([Deferred.fromCoroutine(call) for call in calls], consumeErrors=True)
+    try:
+        results: list[Any] = await gatherResults([Deferred.fromCoroutine(call) for call in calls], consumeErrors=True)
+    except FirstError as error:
+        # What went wrong in one of them, such as that the time was over.
+        error.subFailure.raiseException()
     return results

@@ -13,6 +13,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from mailsuite.dns.records import MailHost, hosted_zones, text_of
+from mailsuite.dns.resolve import Delegation
 from mailsuite.dns.sts import policy_text
 from mailsuite.dns.zonefile import read_zone_file, write_zone_file
 from mailsuite.doctor.examine import Doctor
@@ -21,14 +22,14 @@ from mailsuite.interfaces.resolver import Answer, INameResolver
 from mailsuite.login.keys import new_dkim_keys
 from mailsuite.model.account import Domain
 from mailsuite.model.diagnosis import Diagnosis, Finding, State
-from mailsuite.model.errors import Deferral
+from mailsuite.model.errors import Deferral, LookupFailed
 from mailsuite.model.zone import Record, Zone
 from mailsuite.testing.fake_resolver import FakeResolver
 
 ADDRESS, SIX = "192.0.2.25", "2001:db8::25"
 ALPHA = Domain("alpha.example", 1_700_000_000_000, new_dkim_keys("202611"))
 HOST = MailHost("mail.alpha.example", (ADDRESS, SIX), sts="enforce")
-OURS, FOREIGN = "192.0.2.25", "198.51.100.53"
+OURS, FOREIGN, REGISTRY = "192.0.2.25", "198.51.100.53", "198.51.100.1"
 
 
 @implementer(INameResolver)
@@ -47,7 +48,9 @@ class DoctorCase(TestCase):
 
     def setUp(self) -> None:
         self.world = FakeResolver()
-        self.at: dict[str, INameResolver] = {}
+        self.at: dict[str, Any] = {}
+        self.said: Delegation | None = None
+        self.own = False
         self.policy: Callable[[], str] = lambda: policy_text(HOST.name, "enforce")
 
     async def within(self, seconds: float, work: Any) -> Any:
@@ -81,13 +84,25 @@ class DoctorCase(TestCase):
 
     async def examine(self, host: MailHost = HOST, domain: Domain = ALPHA) -> Diagnosis:
         """Examine alpha.example."""
-        seeker = Seeker(self.world, lambda ip: self.at.get(ip, self.world), self.within)
-        return await Doctor(seeker, host, self.fetch).examine(domain)
+        seeker = Seeker(self.world, lambda ip: self.at.get(ip, self.world), self.above, self.within)
+        return await Doctor(seeker, host, self.fetch, self.own).examine(domain)
+
+    async def above(self, ip: str, domain: str) -> Delegation:
+        """The server of example says what a test wants."""
+        if self.said is None or ip != REGISTRY:
+            raise LookupFailed(domain, "REFUSED")
+        return self.said
 
     def finding(self, diagnosis: Diagnosis, kind: str, name: str) -> Finding:
         """The one finding on a record."""
         (found,) = [f for f in diagnosis.findings if (f.type, f.name) == (kind, name)]
         return found
+
+    def registry(self, said: Delegation) -> None:
+        """Let the zone above say this."""
+        self.said = said
+        self.world.add("example", "NS", ["a.registry.test."])
+        self.world.add("a.registry.test", "A", [REGISTRY])
 
     def states(self, diagnosis: Diagnosis, state: State) -> list[tuple[str, str, str]]:
         """What is in a state."""
@@ -249,6 +264,60 @@ class WrongTests(DoctorCase):
         self.assertIn("300 s", found.text)
 
 
+class OwnResolverTests(DoctorCase):
+    """The resolver is this suite's own service: it says of hosted domains what we would like to hear."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.own = True
+        self.publish(self.zones())
+        self.pointers()
+
+    async def test_hosted_here(self) -> None:
+        """Right when the zone above says so, with the right glue."""
+        self.registry(Delegation(("mail.alpha.example",), {"mail.alpha.example": (ADDRESS, SIX)}))
+        self.assertEqual({f.state for f in (await self.examine()).findings}, {State.RIGHT})
+        self.said = Delegation(("mail.alpha.example",), {"mail.alpha.example": ("203.0.113.9",)})
+        found = self.finding(await self.examine(), "NS", "alpha.example")
+        self.assertEqual(found.state, State.WRONG)
+        self.assertIn("203.0.113.9", found.text)
+
+    async def test_nobody_above_answers(self) -> None:
+        """Then it is not known whether the world asks us."""
+        diagnosis = await self.examine()
+        self.assertEqual(self.finding(diagnosis, "NS", "alpha.example").state, State.UNKNOWN)
+        self.assertEqual(diagnosis.bad, 0)
+
+    async def test_hosted_elsewhere_with_nothing(self) -> None:
+        """What our own service says does not hide that the other provider has no record at all."""
+        self.at[FOREIGN] = FakeResolver()
+        self.registry(Delegation(("ns1.hoster.example",), {"ns1.hoster.example": (FOREIGN,)}))
+        diagnosis = await self.examine()
+        self.assertFalse(diagnosis.hosted_here)
+        missing = {(f.type, f.name) for f in diagnosis.findings if f.state is State.MISSING}
+        self.assertLessEqual(
+            {("MX", "alpha.example"), ("TXT", "alpha.example"), ("TXT", "_dmarc.alpha.example")}, missing
+        )
+
+    async def test_hosted_elsewhere_with_another_spf(self) -> None:
+        """SPF is evaluated by what the other provider says, not by our own zone."""
+        other = self.at[FOREIGN] = FakeResolver()
+        other.add("alpha.example", "TXT", ["v=spf1 a:www.alpha.example -all"])
+        other.add("www.alpha.example", "A", ["203.0.113.80"])
+        self.registry(Delegation(("ns1.hoster.example",), {"ns1.hoster.example": (FOREIGN,)}))
+        found = self.finding(await self.examine(), "TXT", "alpha.example")
+        self.assertEqual(found.state, State.WRONG)
+        self.assertIn("does not let this host send", found.text)
+
+    async def test_hosted_elsewhere_and_dead(self) -> None:
+        """Unknown is said to be unknown."""
+        self.at[FOREIGN] = Silent()
+        self.registry(Delegation(("ns1.hoster.example",), {"ns1.hoster.example": (FOREIGN,)}))
+        diagnosis = await self.examine()
+        for kind, name in (("MX", "alpha.example"), ("TXT", "alpha.example"), ("TXT", "_dmarc.alpha.example")):
+            self.assertEqual(self.finding(diagnosis, kind, name).state, State.UNKNOWN)
+
+
 class BrokenTests(DoctorCase):
     """F079: rows say what was seen; nothing raises; it is over in time."""
 
@@ -281,6 +350,8 @@ class BrokenTests(DoctorCase):
         self.assertTrue(self.finding(diagnosis, "TXT", "_dmarc.alpha.example").state.bad)
 
     async def test_not_delegated(self) -> None:
+        self.assertEqual(self.finding(await self.examine(), "NS", "alpha.example").state, State.UNKNOWN)
+        self.registry(Delegation())
         diagnosis = await self.examine()
         self.assertEqual(self.finding(diagnosis, "NS", "alpha.example").state, State.MISSING)
         self.assertIn("not delegated", self.finding(diagnosis, "NS", "alpha.example").text)

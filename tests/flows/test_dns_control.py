@@ -78,7 +78,8 @@ class DnsControlTests(SynchronousTestCase):
         self.assertIn("must be a name", self.refused("dns", "record", "add", "x.beta.example", "MX", "10 192.0.2.1"))
         self.assertIn("not hosted", self.refused("dns", "zone", "far.test"))
         self.assertIn(
-            "stands alone", self.refused("dns", "record", "add", "mail.alpha.example", "CNAME", "www.far.test.")
+            "the target is a CNAME",
+            self.refused("dns", "record", "add", "mail.alpha.example", "CNAME", "www.far.test."),
         )
         self.assertIn("no custom record", self.refused("dns", "record", "remove", "no.beta.example", "A"))
         self.assertIn("--resolver", self.refused("dns", "lookup", "--resolver", "no address", "beta.example"))
