@@ -35,7 +35,7 @@ def read_zone_file(path: Path, read: Read) -> Zone:
         manager = dns.zonefile.RRSetsReaderManager(origin, relativize=False)
         with manager.writer(True) as transaction:
             tokens = dns.tokenizer.Tokenizer("".join(lines), str(path))
-            dns.zonefile.Reader(tokens, dns.rdataclass.IN, transaction).read()
+            dns.zonefile.Reader(tokens, dns.rdataclass.IN, transaction, allow_directives=("$ORIGIN", "$TTL")).read()
     except (dns.exception.DNSException, ValueError) as error:
         text = str(error) or type(error).__name__
         raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from None
