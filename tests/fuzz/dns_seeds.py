@@ -87,5 +87,5 @@ WORDS = {
     "dns_response": "\x03www\x03far\x04test\x00|\x00\x01\x00\x01|\x00\x05\x00\x01|\x00\x06\x00\x01|\x00\x29|\x00\x00\x00\x3c|\x00\x04",
     "dns_zone": "$ORIGIN |$TTL |$INCLUDE more|$GENERATE |SOA ns post 1 2 3 4 5\n|NS |CNAME |MX 10 |TXT |SRV |A 192.0.2.1\n|TYPE65280 |"
     '\\# |IN |CH |( |)|;|"|\\|@|*.|a.example.|DNAME |DS |TLSA |CAA 0 issue |NAPTR |HTTPS |SVCB |LOC |APL ',
-    "dns_blocklist": "0.0.0.0 |||*|^|@@|##|#|!|*.|.example|::1 |$third-party|\n",
+    "dns_blocklist": "0.0.0.0 |*.|^|@@|##|#|!|*.|.example|::1 |$third-party|\n",
 }

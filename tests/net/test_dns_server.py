@@ -9,6 +9,7 @@ import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
+import dns.rdatatype
 from twisted.trial.unittest import TestCase
 
 from mailsuite.dns.builder import compile_table
@@ -36,7 +37,12 @@ HOSTED = mail_domain_zone(
     MailHost("mail.alpha.example", ("127.0.0.1", "2001:db8::25")),
     serial=7,
 )
-BIG = zone("big.example.", *(f"forty 60 A 192.0.2.{n}" for n in range(1, 41)), "out 60 CNAME www.far.test.")
+BIG = zone(
+    "big.example.",
+    *(f"forty 60 A 192.0.2.{n}" for n in range(1, 41)),
+    "text 60 TXT " + " ".join(f'"{"t" * 200}"' for _ in range(15)),
+    "out 60 CNAME www.far.test.",
+)
 
 
 class ServerCase(TestCase):
@@ -182,6 +188,74 @@ class UdpTests(ServerCase):
         server = self.serve()
         second = DnsServer(reactor, server.addresses)
         self.assertRaises(OSError, second.privilegedStartService)
+
+
+class FieldCaseTests(ServerCase):
+    """What others met, on the running server."""
+
+    async def test_f069_pointer_loops(self) -> None:
+        """F069: FORMERR to each query whose name points anywhere, over UDP and TCP; the next query is answered."""
+        self.serve()
+        names = (
+            b"\xc0\x0c",
+            b"\1a\xc0\x10\1b\xc0\x0c",
+            b"\xc0\x20",
+            b"\xff\xff",
+            b"\1a" * 127 + b"\xc0\x0c",
+            *(bytes((length,)) + b"a" * 63 for length in range(64, 192, 16)),
+        )
+
+        def client() -> list[int]:
+            rcodes = []
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(10)
+                sock.connect(("127.0.0.1", self.port))
+                for name in names:
+                    query = b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + name + b"\0\1\0\1"
+                    sock.send(query)
+                    rcodes.append(sock.recv(4096)[3] & 15)
+                    with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+                        connection.sendall(framed([query]))
+                        rcodes.append(receive_message(connection)[3] & 15)
+            return rcodes
+
+        self.assertEqual(set(await in_thread(client)), {dns.rcode.FORMERR})
+        self.assertEqual(len((await ask("alpha.example", "MX", self.port)).answer), 1)
+
+    async def test_f072_big_answers(self) -> None:
+        """F072: never more than was asked for nor than 1232, with TC; over TCP it is whole."""
+        self.serve()
+        for payload, limit in ((None, 512), (512, 512), (1232, 1232), (4096, 1232), (65535, 1232)):
+            for name, kind in (("forty.big.example", "A"), ("text.big.example", "TXT")):
+                options = {"use_edns": False} if payload is None else {"use_edns": 0, "payload": payload}
+                query = dns.message.make_query(name, kind, **options)  # type: ignore[arg-type]
+                over_udp = await query_udp(query, self.port)
+                whole = await query_tcp(query, self.port)
+                self.assertLessEqual(len(over_udp.to_wire()), limit)
+                self.assertFalse(whole.flags & dns.flags.TC)
+                self.assertEqual(len(whole.answer[0]), 40 if kind == "A" else 1)
+                fits = len(whole.to_wire()) <= limit
+                self.assertEqual(bool(over_udp.flags & dns.flags.TC), not fits, (name, payload))
+
+    async def test_f074_empty_non_terminals(self) -> None:
+        """F074: NOERROR without an answer, with the SOA, wherever something lies below."""
+        self.serve()
+        for name, kind in (("_domainkey.alpha.example", "A"), ("_domainkey.alpha.example", "TXT"),
+                           ("_tcp.alpha.example", "A"), ("alpha.example", "A")):  # fmt: skip
+            response = await ask(name, kind, self.port)
+            self.assertEqual((response.rcode(), response.answer), (dns.rcode.NOERROR, []))
+            self.assertEqual(response.authority[0].rdtype, dns.rdatatype.SOA)
+        gone = await ask("nothing.alpha.example", "A", self.port)
+        self.assertEqual(gone.rcode(), dns.rcode.NXDOMAIN)
+
+    async def test_f076_nodata(self) -> None:
+        """F076: a host with an A only, asked for all else in upper case; then the A is found."""
+        self.serve()
+        for kind in ("AAAA", "MX", "TXT"):
+            response = await ask("NS.BIG.EXAMPLE", kind, self.port)
+            self.assertEqual((response.rcode(), response.answer), (dns.rcode.NOERROR, []))
+            self.assertEqual(response.authority[0].rdtype, dns.rdatatype.SOA)
+        self.assertEqual((await ask("NS.BIG.EXAMPLE", "A", self.port)).answer[0][0].to_text(), "192.0.2.53")
 
 
 class TcpTests(ServerCase):
