@@ -115,6 +115,11 @@ class Knot:
             return
         raise AssertionError(f"knotd did not start: {self.log()}")
 
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
     def log(self) -> str:
         """What it said."""
         return self._log.read_text() if self._log.exists() else ""

@@ -170,6 +170,29 @@ class UdpTests(ServerCase):
             )
             self.assertEqual(len(response.answer), 1)
 
+    async def test_replies_come_from_the_address_that_was_asked(self) -> None:
+        """A server at the wildcard address: a client that asked 127.0.0.5 gets its answer from there."""
+        upstream = ScriptedUpstream(lambda query: answer(query, "www.far.test. 60 A 192.0.2.80").to_wire()).start()
+        self.addCleanup(upstream.stop)
+        for wildcard, asked in (("0.0.0.0", ("127.0.0.5", "127.0.0.1")), ("::", ("::1",))):
+            server = DnsServer(
+                reactor,
+                [(wildcard, 0)],
+                table=compile_table([HOSTED]),
+                forwarder=Forwarder(reactor, [upstream.address]),
+            )
+            server.startService()
+            self.addCleanup(server.stopService)
+            for address in asked:
+                for name in ("alpha.example", "www.far.test"):
+                    query = dns.message.make_query(name, "A")
+                    port = server.addresses[0][1]
+                    # dnspython takes a reply from the address that it asked only.
+                    response = await in_thread(
+                        lambda address=address, query=query, port=port: dns.query.udp(query, address, 5, port)
+                    )
+                    self.assertEqual(response.rcode(), dns.rcode.NOERROR)
+
     async def test_given_sockets(self) -> None:
         """Sockets that are bound already, as systemd hands them over."""
         datagram, stream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
