@@ -100,13 +100,10 @@ def serve(port: int, upstream: str = "") -> None:
 
 
 def cpu(pid: int) -> float:
-    """Seconds of CPU that a process and its children have used."""
+    """Seconds of CPU that a process and those below it have used."""
     children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
-    total = 0
-    for each in (pid, *map(int, children)):
-        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS + sum(cpu(int(child)) for child in children)
 
 
 def dnsperf(port: int, pid: int, questions: Path, seconds: int, *options: str) -> tuple[float, float]:

@@ -98,7 +98,8 @@ class Answerer:
             name = data[12:end].lower()
             entry = self._table.answers.get(name + data[end:past])
             if entry is not None:
-                response = data[:2] + entry[0][asker] + data[12:past] + entry[1] + tail
+                heads = self._table.heads[entry[0] << 8 | entry[1]]
+                response = data[:2] + heads[asker] + data[12:past] + entry[2:] + tail
                 return response if len(response) <= limit else cut(response, limit)
             kind = data[end : end + 2]
             if data[end + 2 : past] == _IN and kind not in _REFUSED_TYPES:
@@ -132,7 +133,8 @@ class Answerer:
         tail = wire.opt(query.do) if query.edns else b""
         entry = self._table.answers.get(name + question[-4:])
         if entry is not None:
-            return cut(query.id + entry[0][asker] + question + entry[1] + tail, limit)
+            heads = self._table.heads[entry[0] << 8 | entry[1]]
+            return cut(query.id + heads[asker] + question + entry[2:] + tail, limit)
         found = self._template(name, kind)
         elsewhere = recursion and query.recursion
         if found is None or (found.referral and elsewhere):

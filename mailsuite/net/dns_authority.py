@@ -21,6 +21,7 @@ from mailsuite.interfaces.zones import IZoneSource
 from mailsuite.model.account import Domain
 from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.zone import Record, Zone
+from mailsuite.net.dns_pace import Pace
 from mailsuite.net.dns_zone_files import ZoneFiles
 from mailsuite.runtime.threads import Threads
 
@@ -153,7 +154,7 @@ class DnsAuthority(Service):
             else:
                 origins.add(zone.origin)
                 zones.append(zone)
-        built = self._builder.build(zones)
+        built = self._builder.build(zones, Pace() if self._generation is not None else lambda: None)
         serials = {zone.origin: zone.serial for zone in zones if zone.origin not in built.faults}
         return Built(built.table, {**faults, **built.faults}), serials
 
