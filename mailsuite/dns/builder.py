@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
 
+from mailsuite.dns import wire
 from mailsuite.dns.compile import Node, Shelf, Table, compile_zone
 from mailsuite.dns.zonedata import ZoneData, read_zone
 from mailsuite.model.zone import Zone
@@ -48,41 +49,38 @@ class TableBuilder:
 
         ``pause`` is called after each zone.
         """
-        old, zones = self._parts, list(zones)
-        changed: dict[str, ZoneData] = {}
-        origins: dict[str, bytes] = {}
-        faults: dict[str, str] = {}
-        digests: dict[str, bytes] = {}
+        old, kept, fresh, faults = self._parts, dict[str, _Part](), list[_Part](), dict[str, str]()
+        origins = dict[str, bytes]()
+        given = {}
         for zone in zones:
-            digest = digests[zone.origin] = _digest(zone)
-            part = old.get(zone.origin)
-            if part is not None:
-                origins[zone.origin] = part.origin
-            if part is None or part.digest != digest:
+            try:
+                origins[zone.origin] = wire.encode_name(zone.origin).lower()
+                given[zone.origin] = zone
+            except ValueError as error:
+                faults[zone.origin] = str(error)
+        gone = {key: part for key, part in old.items() if key not in given}
+        children: dict[bytes, set[bytes]] = {origin: set() for origin in origins.values()}
+        # Inner zones first: those that are good are what the outer ones need to know.
+        for zone in sorted(given.values(), key=lambda zone: -zone.origin.count(".")):
+            pause()
+            part, origin, digest = old.get(zone.origin), origins[zone.origin], _digest(zone)
+            below = frozenset(children[origin])
+            if part is None or part.digest != digest or part.children != below:
                 try:
-                    data = changed[zone.origin] = read_zone(zone)
-                    origins[zone.origin] = data.origin
+                    made = self._compile(read_zone(zone), below, digest)
                 except ValueError as error:
                     faults[zone.origin] = str(error)
-            pause()
-        below = _children(set(origins.values()))
-        kept: dict[str, _Part] = {}
-        fresh: list[_Part] = []
-        gone = {key: part for key, part in old.items() if key not in origins}
-        for zone in zones:
-            part, data = old.get(zone.origin), changed.pop(zone.origin, None)
-            if zone.origin not in origins:
-                continue
-            children = below[origins[zone.origin]]
-            if data is None and (zone.origin in faults or part is None or part.children == children):
-                assert part is not None
-                kept[zone.origin] = part
-                continue
-            made = kept[zone.origin] = self._compile(data or read_zone(zone), children, digests[zone.origin])
-            fresh.append(made)
-            if part is not None:
-                gone[zone.origin] = part
-            pause()
+                    if part is None:
+                        continue
+                else:
+                    fresh.append(made)
+                    if part is not None:
+                        gone[zone.origin] = part
+                    part = made
+            kept[zone.origin] = part
+            for above in _above(origin):
+                if above in children:
+                    children[above].add(origin)
         self._parts = kept
         self._remove(gone.values(), fresh)
         return Built(self._table, faults)
@@ -114,16 +112,10 @@ def _digest(zone: Zone) -> bytes:
     return blake2b("\0".join(fields).encode(), digest_size=16).digest()
 
 
-def _children(origins: set[bytes]) -> dict[bytes, frozenset[bytes]]:
-    """For each origin those that lie below it."""
-    below: dict[bytes, set[bytes]] = {origin: set() for origin in origins}
-    for origin in origins:
-        above = origin
-        while above != b"\0":
-            above = above[above[0] + 1 :]
-            if above in below:
-                below[above].add(origin)
-    return {origin: frozenset(found) for origin, found in below.items()}
+def _above(origin: bytes) -> Iterator[bytes]:
+    while origin != b"\0":
+        origin = origin[origin[0] + 1 :]
+        yield origin
 
 
 def compile_table(zones: Iterable[Zone]) -> Table:

@@ -11,7 +11,7 @@ import errno
 import socket
 import sys
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Literal
 
 MOST = 64
 """Datagrams of a batch."""
@@ -49,7 +49,7 @@ class _Message(ctypes.Structure):
 
 _WORD, _SIZE = 4, ctypes.sizeof(ctypes.c_size_t)
 _STRIDE = ctypes.sizeof(_Message)
-_STATE = {4: "I", 8: "Q"}[_SIZE]
+_STATE: Literal["I", "Q"] = "Q" if _SIZE == 8 else "I"
 
 LENGTH_STRIDE = _STRIDE // _WORD
 LENGTH = _Message.length.offset // _WORD
@@ -128,7 +128,7 @@ class Batch:
 
     def host(self, index: int) -> str:
         """The client's IP as text."""
-        return self.address(index)[0].partition("%")[0]
+        return str(self.address(index)[0]).partition("%")[0]
 
     def address(self, index: int) -> Any:
         """The client as a socket knows it: IP, port, and for IPv6 flow and scope."""

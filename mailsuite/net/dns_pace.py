@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 SLICE = 0.001
-"""Seconds of work at a time, and of rest after them."""
+"""Seconds of CPU at a time, and of rest after them."""
 
 
 class Pace:
@@ -15,9 +15,9 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self._began = time.perf_counter()
+        self._began = time.thread_time()
 
     def __call__(self) -> None:
-        if time.perf_counter() - self._began > SLICE:
+        if time.thread_time() - self._began > SLICE:
             time.sleep(SLICE)
-            self._began = time.perf_counter()
+            self._began = time.thread_time()

@@ -275,6 +275,10 @@ class DnsServer(Service):
             return blocked_response(foreign.query, self._nxdomain)
         if self._client_rate is not None and self._client_rate.turn(host) is not Turn.SEND:
             return wire.error_response(foreign.query, wire.REFUSED, recursion=True)
+        if self._forwarder is not None and not foreign.found:
+            known = self._forwarder.at_once(foreign.query, foreign.name, foreign.limit)
+            if known is not None:
+                return known
         return Deferred.fromCoroutine(self._ask(foreign)).addErrback(self._forward_failed, foreign)
 
     def _forward_failed(self, failure: Failure, foreign: Foreign) -> bytes:

@@ -38,7 +38,9 @@ DNS_QUERY = {
     "any": _query("alpha.example", "ANY"),
     "transfer": _query("alpha.example", "AXFR"),
     "signed": _signed(),
-    "options": _query("alpha.example", "MX", use_edns=0, options=[dns.edns.GenericOption(10, b"12345678")]),
+    "options": _query(
+        "alpha.example", "MX", use_edns=0, options=[dns.edns.GenericOption(dns.edns.OptionType(65001), b"12345678")]
+    ),
 }
 
 _POINTER = b"\xc0\x0c"

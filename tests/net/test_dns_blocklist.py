@@ -60,8 +60,8 @@ class BlocklistTests(BlockingCase):
 
         async def until(expected: str) -> None:
             ends = time.monotonic() + 15
-            while await self.said("ads.far.test") != expected:
-                assert time.monotonic() < ends
+            while (said := await self.said("ads.far.test")) != expected:
+                self.assertLess(time.monotonic(), ends, said)
                 await deferLater(reactor, 0.1)
 
         (self.folder / "one").write_text("0.0.0.0 ads.far.test\n")

@@ -251,7 +251,7 @@ class FieldCaseTests(ServerCase):
         for payload, limit in ((None, 512), (512, 512), (1232, 1232), (4096, 1232), (65535, 1232)):
             for name, kind in (("forty.big.example", "A"), ("text.big.example", "TXT")):
                 options = {"use_edns": False} if payload is None else {"use_edns": 0, "payload": payload}
-                query = dns.message.make_query(name, kind, **options)  # type: ignore[arg-type]
+                query = dns.message.make_query(name, kind, **options)
                 over_udp = await query_udp(query, self.port)
                 whole = await query_tcp(query, self.port)
                 self.assertLessEqual(len(over_udp.to_wire()), limit)
