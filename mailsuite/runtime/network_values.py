@@ -71,6 +71,15 @@ def network(value: object) -> Network:
         raise ValueError(f"must be a network such as 192.0.2.0/24 or 2001:db8::/32: {error}") from None
 
 
+def reverse_network(value: object) -> Network:
+    """A network whose reverse names make a zone: 198.51.100.0/24, 2001:db8:1::/48."""
+    found = network(value)
+    bits = 8 if found.version == 4 else 4
+    if not found.prefixlen or found.prefixlen % bits or found.prefixlen == found.max_prefixlen:
+        raise ValueError(f"its prefix must be a multiple of {bits}: the reverse zones end there")
+    return found
+
+
 def _port(digits: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", digits) or not 0 < int(digits) < 65536:
         raise ValueError("needs a port from 1 to 65535 after its last colon")

@@ -23,6 +23,7 @@ from mailsuite.runtime.network_values import (
     listen,
     name_server,
     network,
+    reverse_network,
 )
 
 Count = Annotated[int, read.whole(1)]
@@ -160,7 +161,11 @@ class Dns(Struct, frozen=True, kw_only=True):
     """The DNS service, and whom the suite itself asks.
 
     ``addresses`` are the A and AAAA of the mail host, whose literals are local. ``clients`` may ask for outside
-    names, which ``upstreams`` look up. ``resolver`` None is this service.
+    names, which ``upstreams`` look up. ``resolver`` None is this service. ``reverse`` are networks whose reverse names
+    are ours, ``zones`` a directory of zone files, ``caa`` who may issue certificates, ``mta_sts`` the mode of our own
+    policies.
+    ``secondaries`` may transfer our zones, signed by a key of ``transfer_keys`` when there is such a file. Rates of 0
+    are no limits; ``responses_per_second`` holds for each network that is not of ``clients``.
     """
 
     listen: Listens = (Listen(inherited="dns"),)
@@ -170,6 +175,17 @@ class Dns(Struct, frozen=True, kw_only=True):
     clients: Networks = _LOOPBACK
     resolver: Annotated[ServerAddress | None, name_server] = None
     ttl: Time = _HOUR
+    reverse: Annotated[tuple[Network, ...], read.many(reverse_network)] = ()
+    zones: Annotated[Path | None, read.absolute_path] = None
+    caa: Annotated[tuple[str, ...], read.many(read.domain_name)] = ()
+    mta_sts: Annotated[str, read.one_of("off", "testing", "enforce")] = "testing"
+    secondaries: Annotated[tuple[ServerAddress, ...], read.many(name_server)] = ()
+    transfer_keys: Annotated[Path | None, read.readable_file] = None
+    responses_per_second: Annotated[int, read.whole(0)] = 200
+    client_queries_per_second: Annotated[int, read.whole(0)] = 500
+    blocklists: Annotated[tuple[Path, ...], read.many(read.absolute_path)] = ()
+    allowed: Annotated[tuple[str, ...], read.many(read.domain_name)] = ()
+    blocked: Annotated[str, read.one_of("zero", "nxdomain")] = "zero"
 
     @property
     def asked(self) -> ServerAddress:

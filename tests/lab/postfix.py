@@ -68,6 +68,12 @@ class Postfix:
         for setting in settings:
             self._quietly("postconf", "-c", str(self.directory / "etc"), "-e", setting)
         self._quietly("postfix", "-c", str(self.directory / "etc"), "reload")
+        # An smtpd keeps its old settings as long as its client stays idle: until smtpd_timeout.
+        deadline = time.monotonic() + 20
+        while self.log().count(": connect from") > self.log().count(": disconnect from"):
+            if time.monotonic() > deadline:
+                raise AssertionError("a session of Postfix does not end")
+            time.sleep(0.1)
 
     def add_service(self, line: str) -> None:
         """Add a line to master.cf while it runs."""
@@ -81,13 +87,6 @@ class Postfix:
 
     def _there(self, command: Sequence[str]) -> Sequence[str]:
         return self._host.command(*command) if self._host else command
-
-        # An smtpd keeps its old settings as long as its client stays idle: until smtpd_timeout.
-        deadline = time.monotonic() + 20
-        while self.log().count(": connect from") > self.log().count(": disconnect from"):
-            if time.monotonic() > deadline:
-                raise AssertionError("a session of Postfix does not end")
-            time.sleep(0.1)
 
     def stop(self) -> None:
         """Stop and delete everything."""

@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import smtplib
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -47,6 +46,7 @@ retry = ["1s"]
 listen = ["127.0.0.1:53", "{address}:53"]
 addresses = ["{address}"]
 upstreams = ["127.0.0.1:5335"]
+reverse = ["{network}"]
 ttl = "1m"
 
 [web]
@@ -133,16 +133,13 @@ class Suite:
         data = self.directory / "data"
         data.mkdir()
         self_signed(self.certificate, data / "key.pem", f"mail.{self.domain}")
-        self._config.write_text(_SETTINGS.format(domain=self.domain, data=data, address=self.host.address))
+        host = self.host
+        self._config.write_text(
+            _SETTINGS.format(domain=self.domain, data=data, address=host.address, network=host.network)
+        )
         self.mailctl("domain", "add", self.domain)
         for name in self._people:
             self.mailctl("account", "add", f"{name}@{self.domain}", "--password-stdin", words=f"{PASSWORD}\n")
-        # Its provider has delegated the reverse names to it.
-        self.mailctl("domain", "add", reverse_zone(self.host))
-        pointer = (f"{ip_address(self.host.address).reverse_pointer}.", "PTR", f"mail.{self.domain}.", 60)
-        with sqlite3.connect(data / "mailsuite.db") as store:
-            store.execute("INSERT INTO record (name, type, data, ttl) VALUES (?, ?, ?, ?)", pointer)
-        store.close()
 
     def _start_unbound(self, peers: Sequence[Neighbour]) -> None:
         zones = [(zone, peer.host.address) for peer in peers for zone in (peer.domain, reverse_zone(peer.host))]

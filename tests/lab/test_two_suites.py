@@ -105,7 +105,6 @@ class TwoSuitesTests(RootCase):
             ):
                 self.assertIn(step, trace)
 
-    @pytest.mark.xfail(reason="mta.relay does not sign yet", strict=True)
     def test_signed(self) -> None:
         """Each finds the other's signature right."""
         for trace, peer in self.exchange("signed"):

@@ -12,7 +12,16 @@ from mailsuite.runtime.settings import Settings, load
 from tests.packaging import ROOT
 
 SHIPPED = ROOT / "etc/mailsuite.toml"
-NO_DEFAULT = {"server.postmaster", "tls.certificate", "tls.key", "delivery.ca_file", "dns.upstreams", "dns.resolver"}
+NO_DEFAULT = {
+    "server.postmaster",
+    "tls.certificate",
+    "tls.key",
+    "delivery.ca_file",
+    "dns.upstreams",
+    "dns.resolver",
+    "dns.zones",
+    "dns.transfer_keys",
+}
 """Keys whose absence has a meaning of its own, so that a value in the file can only be an example."""
 
 
@@ -43,7 +52,7 @@ class SettingsFileTests(SynchronousTestCase):
         """A line with its # taken away changes nothing."""
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as everything:
             # A certificate must be there to be read: any file will do.
-            everything.write(re.sub(r'"/etc/ssl/[^"]*"', f'"{everything.name}"', uncommented()))
+            everything.write(re.sub(r'"/etc/(?:ssl/|mailsuite/transfer)[^"]*"', f'"{everything.name}"', uncommented()))
             everything.flush()
             shown, default = load(everything.name), load(SHIPPED)
         for name in Settings.__struct_fields__:
