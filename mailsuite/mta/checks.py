@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from zope.interface import implementer
@@ -60,7 +61,10 @@ class Checks:
         forged: Callable[[Client], Awaitable[None]] | None = None,
     ) -> None:
         self._checks = checks
-        self._exempt = exempt
+        # Asked for each command.
+        self._is_exempt: Callable[[str], bool] = lru_cache(1024)(
+            lambda address: any(ip_address(address) in network for network in exempt)
+        )
         self._forged = forged
 
     async def connect(self, client: Client) -> Decision:
@@ -90,8 +94,7 @@ class Checks:
         return Decision(decision.status, content=current, quarantine=suspect)
 
     async def _ask(self, client: Client, question: Callable[[IMessageCheck], Awaitable[Decision]]) -> Decision:
-        address = ip_address(client.address)
-        if any(address in network for network in self._exempt):
+        if self._is_exempt(client.address):
             return PASS
         visit = client.visit
         for check in self._checks:
