@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from zope.interface import implementer
@@ -61,10 +60,7 @@ class Checks:
         forged: Callable[[Client], Awaitable[None]] | None = None,
     ) -> None:
         self._checks = checks
-        # Asked for each command.
-        self._is_exempt: Callable[[str], bool] = lru_cache(1024)(
-            lambda address: any(ip_address(address) in network for network in exempt)
-        )
+        self._exempt = exempt
         self._forged = forged
 
     async def connect(self, client: Client) -> Decision:
@@ -94,7 +90,8 @@ class Checks:
         return Decision(decision.status, content=current, quarantine=suspect)
 
     async def _ask(self, client: Client, question: Callable[[IMessageCheck], Awaitable[Decision]]) -> Decision:
-        if self._is_exempt(client.address):
+        address = ip_address(client.address)
+        if any(address in network for network in self._exempt):
             return PASS
         visit = client.visit
         for check in self._checks:

@@ -21,19 +21,8 @@ _OF_TWISTED = frozenset(
 )
 
 
-def _message(event: LogEvent) -> str:
-    """As formatEvent, which is slow and needed for rare formats only: calls in them, and what cannot be formatted."""
-    format_ = event.get("log_format")
-    if isinstance(format_, str) and "log_flattened" not in event:
-        try:
-            return format_.format_map(event)
-        except Exception:  # noqa: S110 - formatEvent tells what is wrong with it
-            pass
-    return formatEvent(event)
-
-
 def _text(event: LogEvent) -> str:
-    return _message(event).translate(_ESCAPES)
+    return formatEvent(event).translate(_ESCAPES)
 
 
 def _traceback(event: LogEvent) -> list[str]:
@@ -82,7 +71,7 @@ def as_json(event: LogEvent) -> str:
         "time": _time(event),
         "level": _level(event).name,
         "namespace": event.get("log_namespace", "-"),
-        "message": _message(event),
+        "message": formatEvent(event),
     }
     if trace := _traceback(event):
         fields["traceback"] = trace
