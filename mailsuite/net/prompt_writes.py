@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import ISystemHandle
 
 
 class PromptWrites:
@@ -19,7 +19,7 @@ class PromptWrites:
     def __init__(self, transport: Any) -> None:
         """TLS and what is no TCP connection of the reactor is left to the transport."""
         self._transport = transport
-        handle = transport.getHandle() if ITCPTransport.providedBy(transport) else None
+        handle = transport.getHandle() if ISystemHandle.providedBy(transport) else None
         self._socket = handle if isinstance(handle, socket.socket) else None
 
     def stop(self) -> None:

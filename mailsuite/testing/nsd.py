@@ -63,12 +63,15 @@ def free_port() -> int:
 
 
 class Nsd:
-    """Serves ``zones`` at 127.0.0.1 and ``port`` from construction to :meth:`stop`; files go to ``directory``."""
+    """Serves ``zones`` at 127.0.0.1 and ``port`` from construction to :meth:`stop`; files go to ``directory``.
 
-    def __init__(self, zones: Sequence[Zone], directory: Path) -> None:
+    Port 0 is a free one.
+    """
+
+    def __init__(self, zones: Sequence[Zone], directory: Path, port: int = 0) -> None:
         program = _program()
         assert program is not None, "nsd is not installed"
-        self.port = free_port()
+        self.port = port or free_port()
         self._log = directory / "log"
         text = _CONFIGURATION.format(port=self.port, directory=directory)
         for number, zone in enumerate(zones):

@@ -5,44 +5,35 @@ from __future__ import annotations
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.flows.demo import DNS, PASSWORD, SMTP, free_offset, until
+from tests.flows.demo import DNS, PASSWORD, SMTP, WEB, free_offset, until
 
-CONFIG = """\
-[server]
-hostname = "mail.alpha.example"
-data = "{data}"
-[log]
-format = "text"
-[mx]
-listen = ["127.0.0.1:{smtp}"]
-{mx}
-[dns]
-listen = ["127.0.0.1:{dns}"]
-addresses = ["127.0.0.1"]
-{more}
-"""
+SUBMISSION, SUBMISSIONS = 2587, 2465
 ACCOUNT = "alice@alpha.example"
 
 
 class Split:
-    """mailsuite-tend (which brings Redis along) and the daemons of ``roles``; ``mx`` and ``more`` are TOML lines.
+    """One daemon for each of ``roles``; "all" is the one that holds them all, and tend brings Redis along.
 
-    A role called "all" is the daemon that holds all roles.
+    ``config`` is their settings file, in which {data} stands for its directory, {smtp}, {submission}, {submissions},
+    {dns} and {web} for ports.
     """
 
-    def __init__(self, roles: Sequence[str], mx: str = "", more: str = "") -> None:
+    def __init__(self, roles: Sequence[str], config: str) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="mailsuite-split-"))
         self.data = self.directory / "data"
         offset = free_offset()
         self.port = SMTP + offset
         self.config = self.directory / "mailsuite.toml"
-        self.config.write_text(CONFIG.format(data=self.data, smtp=self.port, dns=DNS + offset, mx=mx, more=more))
+        ports = {"smtp": SMTP, "submission": SUBMISSION, "submissions": SUBMISSIONS, "dns": DNS, "web": WEB}
+        moved = {name: port + offset for name, port in ports.items()}
+        self.config.write_text(config.format(data=self.data, **moved))
         self._roles = roles
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -62,6 +53,15 @@ class Split:
     def log(self, role: str) -> str:
         """What a daemon said."""
         return (self.directory / f"{role}.log").read_text()
+
+    def newest(self) -> bytes:
+        """The content of the message that was filed last; it must be a small one."""
+        newest = "SELECT content FROM message JOIN blob ON blob.hash = message.blob ORDER BY number DESC LIMIT 1"
+        connection = sqlite3.connect(f"file:{self.data / 'mailsuite.db'}?mode=ro", uri=True, timeout=30)
+        try:
+            return bytes(connection.execute(newest).fetchone()[0])
+        finally:
+            connection.close()
 
     def _run(self, role: str) -> subprocess.Popen[bytes]:
         name = "mailsuite" if role == "all" else f"mailsuite-{role}"
