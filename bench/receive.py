@@ -128,7 +128,8 @@ def measure(peer: Peer, row: Row, messages: int, message: Path) -> Measured:
         load += [str(row.connections), str(messages), str(message)]
     else:
         load = ["smtp-source", "-M", "mx.load.example", "-s", str(row.connections), "-m", str(messages)]
-        load += ["-F", str(message), "-f", SENDER, "-t", peer.recipient, target]
+        load += ["-F", str(message)] if row.judged else ["-l", str(SIZE)]
+        load += ["-f", SENDER, "-t", peer.recipient, target]
     subprocess.run(load, check=True, stdin=subprocess.DEVNULL)
     accept = time.monotonic() - began
     while peer.filed() < before + messages:
@@ -160,8 +161,11 @@ def _strings(text: str) -> str:
 
 
 def write_message(path: Path, key: DkimKey) -> None:
-    """A signed message of SIZE octets, each line ended by LF, as smtp-source wants it."""
-    head = f"From: Ann <{SENDER}>\r\nTo: Alice <{ACCOUNT}>\r\nSubject: load\r\nMessage-ID: <1@load.example>\r\n"
+    """A signed message of SIZE octets, each line ended by LF, as smtp-source wants it.
+
+    Its Message-ID is none that counts: with a proper one, again and again the same, all would be one conversation.
+    """
+    head = f"From: Ann <{SENDER}>\r\nTo: Alice <{ACCOUNT}>\r\nSubject: load\r\nMessage-ID: <load>\r\n"
     head += "Date: Wed, 25 Nov 2026 08:00:00 +0000\r\n\r\n"
     line = "All work and no play makes Jack a dull boy.\r\n"
     content = head.encode() + line.encode() * ((SIZE - 900) // len(line))
