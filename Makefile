@@ -3,7 +3,10 @@
 
 BIN := .venv/bin
 # What the tests talk to or drive, from Debian.
-TEST_PACKAGES := redis-server postfix swaks libnet-ssleay-perl bind9-dnsutils nsd chromium fonts-liberation openssl opendkim systemd strace
+TEST_PACKAGES := redis-server postfix swaks libnet-ssleay-perl bind9-dnsutils bind9-utils nsd knot unbound chromium \
+    fonts-liberation openssl opendkim opendmarc postfix-policyd-spf-python systemd strace msmtp mutt curl iproute2 \
+    libgnutls-dane0 libidn12 libevent-2.1-7 libdb5.3 libnsl2
+BENCH_PACKAGES := dnsperf
 
 .PHONY: run test check fuzz bench faults clean lock deb deb-test venv-run venv-dev
 
@@ -25,7 +28,7 @@ fuzz: venv-dev
 	nice -n 19 $(BIN)/python -m tests.fuzz.run --seconds 3600 --at-once 7
 
 bench: venv-dev
-	scripts/apt.sh $(TEST_PACKAGES)
+	scripts/apt.sh $(TEST_PACKAGES) $(BENCH_PACKAGES)
 	for program in bench/[a-z]*.py; do $(BIN)/python "$$program" || exit 1; done
 
 venv-run venv-dev: venv-%:

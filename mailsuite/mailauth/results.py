@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mailsuite.mailauth.fields import read_header, without
+from mailsuite.mime.headers import HEADER_OCTETS
 from mailsuite.model.verdict import NOT_JUDGED, Authentication, Verdict
 
 NAME = b"authentication-results"
@@ -162,6 +163,8 @@ def _behind_comment(value: str, position: int) -> int:
 
 def strip_results(content: bytes, authserv_id: str) -> bytes:
     """The content without the fields that claim to be ours (section 5); no other octet changes."""
+    if NAME not in content[:HEADER_OCTETS].lower():
+        return content  # as nearly always
     ours = authserv_id.lower().rstrip(".")
     fields = read_header(content).named(NAME)
     return without(content, [field for field in fields if _authserv_id(_tokens(field.text)) == ours])

@@ -1,7 +1,7 @@
 """What is derived from an account's messages: conversation rows, folder rows, counters, the change journal.
 
-``add`` is the short way for a message that comes last, ``refresh`` recounts a conversation from its messages; both
-lead to the same rows.
+``begin`` is the short way for a message that stands alone, ``add`` for one that comes last, ``refresh`` recounts a
+conversation from its messages; all lead to the same rows.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ class _Place(NamedTuple):
 
 _NOWHERE = _Place(0, 0, 0)
 
+_INSERT = (
+    "INSERT OR REPLACE INTO conversation (id, account, last_at, count, own, unread, flagged, has_attachments,"
+    " folders, subject, snippet, authors, recipients) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
 
 def next_seq(c: Connection, account: str) -> int:
     """The number of the change that is being made."""
@@ -53,6 +58,31 @@ def next_uid(c: Connection, account: str, folder: str) -> int:
         (account, folder),
     ).fetchone()[0]
     return uid
+
+
+def begin(c: Connection, message: Row, seq: int) -> None:
+    """Make the rows of a new conversation of a message that was just filed."""
+    unread = int(not message["seen"])
+    place = _Place(message["received_at"], 1, unread)
+    _settle(c, message["account"], message["conversation"], seq, {}, {message["folder"]: place})
+    about = description(message)
+    c.execute(
+        _INSERT,
+        (
+            message["conversation"],
+            message["account"],
+            message["received_at"],
+            1,
+            message["own"],
+            unread,
+            0,
+            message["has_attachments"],
+            _in_order((message["folder"],)),
+            about.subject[: thread.SUBJECT_LENGTH],
+            about.snippet[: thread.SNIPPET_LENGTH],
+            *_names(("[]", "[]"), [(message["own"], message["names"])]),
+        ),
+    )
 
 
 def add(c: Connection, message: Row, seq: int) -> None:
@@ -110,8 +140,7 @@ def refresh(c: Connection, account: str, conversation: str, seq: int) -> None:
         "SELECT own, names FROM message WHERE account = ? AND conversation = ? ORDER BY received_at, id", of_it
     )
     c.execute(
-        "INSERT OR REPLACE INTO conversation (id, account, last_at, count, own, unread, flagged, has_attachments,"
-        " folders, subject, snippet, authors, recipients) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _INSERT,
         (
             conversation,
             account,

@@ -152,20 +152,17 @@ def _marks(columns: str) -> str:
     return ", ".join("?" * (columns.count(",") + 1))
 
 
+_INSERT_QUEUED = f"INSERT INTO queued ({QUEUED}) VALUES ({_marks(QUEUED)}) ON CONFLICT DO NOTHING"  # noqa: S608
+_INSERT_JOB = f"INSERT INTO job ({JOB}, n, lane) VALUES ({_marks(JOB)}, ?, ?)"  # noqa: S608
+
+
 def _commit(c: Connection, keeper: BlobKeeper, message: QueuedMessage, content: bytes) -> bool:
-    known = c.execute(
-        "SELECT 1 FROM queued WHERE id = ? UNION ALL SELECT 1 FROM queued WHERE account = ? AND idempotency_key = ?",
-        (message.id, message.account, message.idempotency_key),
-    ).fetchone()
-    if known is not None:
+    # Each statement gives up Python's lock and waits to get it back, so there is none that only looks.
+    if c.execute(_INSERT_QUEUED, queued_values(message)).rowcount == 0:
         return False
     keeper.keep(c, message.blob, content, message.created)
-    c.execute(f"INSERT INTO queued ({QUEUED}) VALUES ({_marks(QUEUED)})", queued_values(message))  # noqa: S608
     for entry, job in zip(message.plan, jobs_of(message), strict=True):
-        c.execute(
-            f"INSERT INTO job ({JOB}, n, lane) VALUES ({_marks(JOB)}, ?, ?)",  # noqa: S608
-            (*new_job_values(job), entry.n, job.lane.value),
-        )
+        c.execute(_INSERT_JOB, (*new_job_values(job), entry.n, job.lane.value))
     return True
 
 

@@ -124,10 +124,12 @@ def file_into(c: Connection, filing: Filing, message: str, conversation: str) ->
         f" VALUES ({', '.join('?' * (4 + FILED.count(',') + 1))}) RETURNING *",
         (message, conversation, uid, seq, *filed_values(filing)),
     ).fetchone()
-    if len(found) > 1:
-        derived.refresh(c, account, conversation, seq)
-    else:
+    if not found:
+        derived.begin(c, row, seq)
+    elif len(found) == 1:
         derived.add(c, row, seq)
+    else:
+        derived.refresh(c, account, conversation, seq)
     return Filed(message, conversation, seq, new=True)
 
 
