@@ -246,7 +246,6 @@ class Wiring:
             self.slot.worker(lane.value),
             lane,
             self.jobs,
-            self.blobs,
             self.queue.recent,
             self.schedules[lane],
             self._counted(lane, Suppressing(attempt, self.suppressions, self.clock)),

@@ -22,6 +22,9 @@ class IJobStore(Interface):
     async def message(queue_id: str) -> QueuedMessage | None:
         """The queued message, None when unknown."""
 
+    async def content(queue_id: str) -> tuple[QueuedMessage, bytes]:
+        """The queued message with its content. NotThere when either is gone; raises Undecodable for a damaged row."""
+
     async def message_by_key(account: str, idempotency_key: str) -> QueuedMessage | None:
         """The message that this account submitted under this key."""
 

@@ -1,4 +1,4 @@
-"""Replies straight to the kernel: a transport's own write waits for the next turn of the reactor."""
+"""Short texts straight to the kernel: a transport's own write waits for the next turn of the reactor."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ class PromptWrites:
     """Writes to ``transport`` in order, at once as long as the other side takes all of it.
 
     A transport puts octets aside, asks epoll to be told when it may write, and asks it to stop: three system calls and
-    a turn of the reactor for each of the short replies of an SMTP session, and nearly always the socket is ready. The
-    first time that it is not, the transport gets the rest and all that follows, and its producer hears of it as usual.
+    a turn of the reactor for each of the short commands and replies of an SMTP session, and nearly always the socket is
+    ready. The first time that it is not, the transport gets the rest and all that follows, and its producer hears of it
+    as usual.
     """
 
     def __init__(self, transport: Any) -> None:

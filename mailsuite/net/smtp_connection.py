@@ -16,6 +16,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailsuite.net.prompt_writes import PromptWrites
 from mailsuite.net.tls import in_words
 
 _FAREWELL = 5.0
@@ -47,6 +48,7 @@ class SmtpConnection(Protocol):
     """``gone`` fires when the connection is closed, whoever closed it. One coroutine at a time may wait."""
 
     transport: Any
+    _writes: PromptWrites
 
     def __init__(self, reactor: Any) -> None:
         self.gone: Deferred[None] = Deferred()
@@ -62,6 +64,7 @@ class SmtpConnection(Protocol):
     def connectionMade(self) -> None:
         """What is written is whole groups of commands."""
         self.transport.setTcpNoDelay(True)
+        self._writes = PromptWrites(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
         """Keep it for ``read``."""
@@ -102,7 +105,7 @@ class SmtpConnection(Protocol):
     def write(self, data: bytes) -> None:
         """Send it; a link that is gone takes it to nowhere."""
         if data and not self._lost:
-            self.transport.write(data)
+            self._writes.write(data)
 
     async def read(self, seconds: float, what: str) -> bytes:
         """The next octets. Raises Broken; ``what`` says in words what they are waited for."""
@@ -122,7 +125,7 @@ class SmtpConnection(Protocol):
         self.transport.registerProducer(self, True)
         try:
             for block in octets:
-                self.transport.write(block)
+                self._writes.write(block)
                 while self._paused and not self._input and not self._lost:
                     await self._wait(seconds, what)
                 if self._input:
@@ -138,6 +141,7 @@ class SmtpConnection(Protocol):
         """Shake hands; what was agreed on, in words. Raises HandshakeFailed, and what ``handshake.check`` raises."""
         try:
             if not self._lost:
+                self._writes.stop()
                 self.transport.startTLS(handshake)
                 await self._wait(seconds, "during the TLS handshake")
         except Broken as error:

@@ -9,7 +9,6 @@ from typing import Protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from mailsuite.interfaces.blobs import IBlobStore
 from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.interfaces.notices import INotices
 from mailsuite.interfaces.schedule import IDeliverySchedule, Idle, Lease, Rebuild, Setback
@@ -124,7 +123,6 @@ class Worker:
         name: str,
         lane: Lane,
         jobs: IJobStore,
-        blobs: IBlobStore,
         recent: Recent,
         schedule: IDeliverySchedule,
         attempt: Attempt,
@@ -140,7 +138,6 @@ class Worker:
         self.jobs = jobs
         self.schedule = schedule
         self.tools = tools
-        self._blobs = blobs
         self._recent = recent
         self._attempt = attempt
         self._notices = notices
@@ -320,7 +317,7 @@ class Worker:
             await self._park(job.id, "its worker died three times")
             return _Worked(JobState.PARKED, job.next_attempt, job.attempts)
         try:
-            message, content = self._recent.get(job.queue_id) or await self._fetch(job.queue_id)
+            message, content = self._recent.get(job.queue_id) or await self.jobs.content(job.queue_id)
         except NotThere as error:
             await self._park(job.id, str(error))
             return _Worked(JobState.PARKED, job.next_attempt, job.attempts)
@@ -371,12 +368,6 @@ class Worker:
         """Give a claim back without an attempt."""
         await self.jobs.release(job.id, job.epoch, until)
         return _Worked(JobState.PENDING, until, job.attempts)
-
-    async def _fetch(self, queue_id: str) -> tuple[QueuedMessage, bytes]:
-        message = await self.jobs.message(queue_id)
-        if message is None:
-            raise NotThere(f"the queued message {queue_id} is gone")
-        return message, await self._blobs.read(message.blob)
 
     async def _outcomes(
         self, attempt: Attempt, message: QueuedMessage, job: Job, content: bytes, turn: _Turn

@@ -9,9 +9,10 @@ from typing import Any
 from zope.interface import implementer
 
 from mailsuite.interfaces.jobs import IJobStore
+from mailsuite.model.errors import NotThere
 from mailsuite.model.job import Attempt, Job, JobUpdate, Lane, NotClaimable, QueuedMessage, jobs_of
 from mailsuite.sqlite import jobrows
-from mailsuite.sqlite.blobs import BlobKeeper
+from mailsuite.sqlite.blobs import BlobKeeper, read_blob
 from mailsuite.sqlite.jobrows import (
     JOB,
     QUEUED,
@@ -49,6 +50,13 @@ class JobStore:
     async def message(self, queue_id: str) -> QueuedMessage | None:
         """See IJobStore."""
         return await self._store.read(lambda c: _queued(c, "id = ?", (queue_id,)))
+
+    async def content(self, queue_id: str) -> tuple[QueuedMessage, bytes]:
+        """See IJobStore. One look into the database, unless the content is a file."""
+        message, content = await self._store.read(lambda c: _content(c, queue_id))
+        if content is not None:
+            return message, content
+        return message, await self._store.run(lambda: self._keeper.files.read(message.blob, 0, message.size))
 
     async def message_by_key(self, account: str, idempotency_key: str) -> QueuedMessage | None:
         """See IJobStore."""
@@ -169,6 +177,13 @@ def _commit(c: Connection, keeper: BlobKeeper, message: QueuedMessage, content: 
 def _queued(c: Connection, where: str, values: tuple[Any, ...]) -> QueuedMessage | None:
     row = c.execute(f"SELECT {QUEUED} FROM queued WHERE {where}", values).fetchone()  # noqa: S608
     return None if row is None else jobrows.queued(row)
+
+
+def _content(c: Connection, queue_id: str) -> tuple[QueuedMessage, bytes | None]:
+    message = _queued(c, "id = ?", (queue_id,))
+    if message is None:
+        raise NotThere(f"the queued message {queue_id} is gone")
+    return message, read_blob(c, message.blob, 0, None)[1]
 
 
 def _rows(c: Connection, where: str, values: tuple[Any, ...]) -> list[Row]:

@@ -9,7 +9,7 @@ from typing import Any
 from zope.interface import implementer
 
 from mailsuite.interfaces.jobs import IJobStore
-from mailsuite.model.errors import Undecodable
+from mailsuite.model.errors import NotThere, Undecodable
 from mailsuite.model.job import (
     HISTORY,
     Attempt,
@@ -66,6 +66,12 @@ class FakeJobStore:
     async def message(self, queue_id: str) -> QueuedMessage | None:
         self._check()
         return self.queued.get(queue_id)
+
+    async def content(self, queue_id: str) -> tuple[QueuedMessage, bytes]:
+        message = await self.message(queue_id)
+        if message is None:
+            raise NotThere(f"the queued message {queue_id} is gone")
+        return message, await self._blobs.read(message.blob)
 
     async def message_by_key(self, account: str, idempotency_key: str) -> QueuedMessage | None:
         self._check()

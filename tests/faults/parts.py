@@ -191,7 +191,6 @@ def make_worker(reactor: Any, folder: Path, redis: str, name: str, without: str)
         name,
         Lane.REMOTE,
         jobs,
-        stores.blobs,
         Recent(),
         schedule,
         Sender(reactor, folder, name).attempt,

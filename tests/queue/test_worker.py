@@ -138,7 +138,6 @@ class WorkerTests(SynchronousTestCase):
             f"host/s/{uuid}",
             lane,
             self.store.jobs,
-            self.store.blobs,
             self.recent,
             self.schedules[lane],
             party.attempt,

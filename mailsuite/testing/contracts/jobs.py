@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.model.envelope import Envelope, Recipient
-from mailsuite.model.errors import Undecodable
+from mailsuite.model.errors import NotThere, Undecodable
 from mailsuite.model.job import (
     LOCAL,
     SENT,
@@ -85,6 +85,14 @@ class JobStoreContract(JobSteps):
     """Mix into a trial TestCase. Commit, lists, parking, forgetting; claims have a suite of their own."""
 
     # Commit
+
+    async def test_the_content_comes_with_the_message(self) -> None:
+        """A small one, a large one, and none."""
+        for number, content in enumerate((CONTENT, b"Subject: large\r\n\r\n" + b"x" * 200_000 + b"\r\n")):
+            message = queued_message(f"q{number}", content)
+            await self.jobs.commit(message, content)
+            self.assertEqual(await self.jobs.content(message.id), (message, content))
+        await self.raises(NotThere, self.jobs.content("q9"))
 
     async def test_commit_keeps_all(self) -> None:
         """Message, plan, envelope, content and jobs are read back as they were given."""
