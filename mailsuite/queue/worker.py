@@ -39,6 +39,7 @@ from mailsuite.queue.breaker import Breaker
 from mailsuite.queue.rebuild import rebuild
 from mailsuite.queue.recent import Recent
 from mailsuite.queue.settle import RetryPolicy, settle
+from mailsuite.queue.turn import Turn, Worked
 
 log = Logger()
 
@@ -77,49 +78,6 @@ class Tools:
     clock: Callable[[], int]
     sleep: Callable[[float], Awaitable[None]]
     uniform: Callable[[float, float], float]
-
-
-class _Turn:
-    """One claim of one job while it is worked on: keeps it alive, knows when it is lost."""
-
-    def __init__(self, worker: Worker, job: Job) -> None:
-        self._worker = worker
-        self.job = job
-        self.lost = False
-        self.over = False
-        self.answered = False
-        """Did the destination speak to us?"""
-
-    async def keep(self, leased: bool) -> None:
-        """Renew both halves of the claim until the turn is over."""
-        tools, lease = self._worker.tools, self._worker.lease
-        while True:
-            await tools.sleep(lease / 4000)
-            if self.over or self.lost:
-                return
-            try:
-                if not await self._worker.jobs.renew(self.job.id, self.job.epoch, tools.clock() + lease):
-                    self.lost = True
-                elif leased:
-                    await self._worker.schedule.renew(self._worker.name, self.job.id, lease)
-            except (StoreUnavailable, ScheduleUnavailable):
-                continue
-
-    async def before_dot(self) -> bool:
-        """Is the right to send still ours? Journals that the dot is about to go."""
-        if self.lost:
-            return False
-        return await self._worker.jobs.dot(self.job.id, self.job.epoch, self._worker.tools.clock())
-
-
-@dataclass(frozen=True, slots=True)
-class _Worked:
-    """A job as it is in the store after it was worked on."""
-
-    state: JobState
-    next_attempt: int
-    attempts: int
-    answered: bool = False
 
 
 class Worker:
@@ -319,18 +277,18 @@ class Worker:
             await self._park(job_id, str(error))
         await self.schedule.forget(job_id)
 
-    async def _work(self, job: Job, leased: bool, attempt: Attempt | None = None) -> _Worked:
+    async def _work(self, job: Job, leased: bool, attempt: Attempt | None = None) -> Worked:
         """Attempt, tell, record."""
         if job.crashes >= CRASHES:
             # The schedule counts too, but may have been lost.
             await self._park(job.id, "its worker died three times")
-            return _Worked(JobState.PARKED, job.next_attempt, job.attempts)
+            return Worked(JobState.PARKED, job.next_attempt, job.attempts)
         try:
             message, content = self._recent.get(job.queue_id) or await self._fetch(job.queue_id)
         except NotThere as error:
             await self._park(job.id, str(error))
-            return _Worked(JobState.PARKED, job.next_attempt, job.attempts)
-        turn = _Turn(self, job)
+            return Worked(JobState.PARKED, job.next_attempt, job.attempts)
+        turn = Turn(self, job)
         keeping = Deferred.fromCoroutine(turn.keep(leased))
         try:
             outcomes = await self._outcomes(attempt or self._attempt, message, job, content, turn)
@@ -360,12 +318,12 @@ class Worker:
             keeping.cancel()
             keeping.addErrback(lambda _: None)
         update = settlement.update
-        return _Worked(update.state, update.next_attempt, update.attempts, turn.answered)
+        return Worked(update.state, update.next_attempt, update.attempts, turn.answered)
 
-    async def _release(self, job: Job, until: int) -> _Worked:
+    async def _release(self, job: Job, until: int) -> Worked:
         """Give a claim back without an attempt."""
         await self.jobs.release(job.id, job.epoch, until)
-        return _Worked(JobState.PENDING, until, job.attempts)
+        return Worked(JobState.PENDING, until, job.attempts)
 
     async def _fetch(self, queue_id: str) -> tuple[QueuedMessage, bytes]:
         message = await self.jobs.message(queue_id)
@@ -374,7 +332,7 @@ class Worker:
         return message, await self._blobs.read(message.blob)
 
     async def _outcomes(
-        self, attempt: Attempt, message: QueuedMessage, job: Job, content: bytes, turn: _Turn
+        self, attempt: Attempt, message: QueuedMessage, job: Job, content: bytes, turn: Turn
     ) -> Sequence[Outcome]:
         """What the attempt gave. Raises StoreUnavailable and Postponed; an expired message is postponed no more."""
         try:
@@ -401,6 +359,8 @@ class Worker:
         return [Outcome(recipient, state, status) for recipient in job.open_recipients]
 
     async def _setback(self, job: Job, error: DestinationDown) -> Setback:
+        if self._stopping:  # it may be we who broke the link off
+            return Setback(False, self.tools.clock())
         waits = self._breaker.waits(self.tools.uniform)
         busy = isinstance(error, DestinationBusy)
         try:
