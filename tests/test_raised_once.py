@@ -17,6 +17,7 @@ class RaisedOnceTests(SynchronousTestCase):
     """The kind of fault, and the one that was found: 26 kB for each misplaced RCPT, DATA or BDAT of a stranger."""
 
     def test_no_module_holds_an_exception(self) -> None:
+        """No module holds an exception."""
         held = []
         for found in pkgutil.walk_packages(mailsuite.__path__, "mailsuite."):
             module = import_module(found.name)
@@ -27,6 +28,7 @@ class RaisedOnceTests(SynchronousTestCase):
         self.assertEqual(held, [])
 
     def test_a_session_that_was_refused_things_is_forgotten(self) -> None:
+        """A session that was refused things is forgotten."""
         dialogue = Dialogue()
         dialogue.say(b"EHLO c.example\r\nRCPT TO:<bob@beta.example>\r\nDATA\r\nBDAT 3\r\nabc")
         dialogue.say(b"MAIL FROM:<ann@alpha.example>\r\nDATA\r\nBDAT 3 LAST\r\nabcX\r\nMAIL FROM:<\r\n")

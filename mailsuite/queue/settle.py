@@ -52,10 +52,11 @@ class RetryPolicy:
     ) -> int:
         """The time of the next try after ``attempts`` tries (at least 1); each step is jittered by 0.8 to 1.2.
 
-        A first try that was greylisted is repeated when the usual five minutes are over (RFC 6647 section 4).
+        A first try that was greylisted is repeated when the usual five minutes are over (RFC 6647 section 4), unless
+        the policy's longest step is shorter.
         """
         if attempts == 1 and any(map(_is_greylisted, outcomes)):
-            return now + round(GREYLISTED * uniform(0.9, 1.1))
+            return now + round(min(GREYLISTED, max(self.steps)) * uniform(0.9, 1.1))
         step = self.steps[min(attempts, len(self.steps)) - 1]
         return now + round(step * uniform(0.8, 1.2))
 

@@ -38,6 +38,7 @@ from mailsuite.queue.breaker import Breaker
 from mailsuite.queue.rebuild import rebuild
 from mailsuite.queue.recent import Recent
 from mailsuite.queue.settle import RetryPolicy, Settlement, settle, tell, waiting
+from mailsuite.queue.turn import Turn, Worked
 
 log = Logger()
 
@@ -45,8 +46,9 @@ LEASE = 120_000
 """How long (ms) a claim lives; it is renewed four times in that time."""
 BUSY_PAUSE = 2_000
 """How long (ms) a job rests when the store is busy or a claim is held elsewhere."""
-CRASHES = 3
-"""A job during whose attempt so many workers died is set aside."""
+CRASHES = 10
+"""A job during whose attempts so many workers died is set aside. The schedule does so after three, but it forgets: this
+is the store's own count, which goes on when machines die, and must not blame a job for them."""
 
 
 class Attempt(Protocol):
@@ -70,49 +72,6 @@ class Tools:
     clock: Callable[[], int]
     sleep: Callable[[float], Awaitable[None]]
     uniform: Callable[[float, float], float]
-
-
-class _Turn:
-    """One claim of one job while it is worked on: keeps it alive, knows when it is lost."""
-
-    def __init__(self, worker: Worker, job: Job) -> None:
-        self._worker = worker
-        self.job = job
-        self.lost = False
-        self.over = False
-        self.answered = False
-        """Did the destination speak to us?"""
-
-    async def keep(self, leased: bool) -> None:
-        """Renew both halves of the claim until the turn is over."""
-        tools, lease = self._worker.tools, self._worker.lease
-        while True:
-            await tools.sleep(lease / 4000)
-            if self.over or self.lost:
-                return
-            try:
-                if not await self._worker.jobs.renew(self.job.id, self.job.epoch, tools.clock() + lease):
-                    self.lost = True
-                elif leased:
-                    await self._worker.schedule.renew(self._worker.name, self.job.id, lease)
-            except (StoreUnavailable, ScheduleUnavailable):
-                continue
-
-    async def before_dot(self) -> bool:
-        """Is the right to send still ours? Journals that the dot is about to go."""
-        if self.lost:
-            return False
-        return await self._worker.jobs.dot(self.job.id, self.job.epoch, self._worker.tools.clock())
-
-
-@dataclass(frozen=True, slots=True)
-class _Worked:
-    """A job as it is in the store after it was worked on."""
-
-    state: JobState
-    next_attempt: int
-    attempts: int
-    answered: bool = False
 
 
 class Worker:
@@ -310,18 +269,18 @@ class Worker:
             await self._park(job_id, str(error))
         await self.schedule.forget(job_id)
 
-    async def _work(self, job: Job, leased: bool, attempt: Attempt | None = None) -> _Worked:
+    async def _work(self, job: Job, leased: bool, attempt: Attempt | None = None) -> Worked:
         """Attempt, tell, record."""
         if job.crashes >= CRASHES:
             # The schedule counts too, but may have been lost.
-            await self._park(job.id, "its worker died three times")
-            return _Worked(JobState.PARKED, job.next_attempt, job.attempts)
+            await self._park(job.id, f"its worker died {job.crashes} times")
+            return Worked(JobState.PARKED, job.next_attempt, job.attempts)
         try:
             message, content = self._recent.get(job.queue_id) or await self.jobs.content(job.queue_id)
         except NotThere as error:
             await self._park(job.id, str(error))
-            return _Worked(JobState.PARKED, job.next_attempt, job.attempts)
-        turn = _Turn(self, job)
+            return Worked(JobState.PARKED, job.next_attempt, job.attempts)
+        turn = Turn(self, job)
         keeping = Deferred.fromCoroutine(turn.keep(leased))
         try:
             outcomes = await self._outcomes(attempt or self._attempt, message, job, content, turn)
@@ -349,28 +308,25 @@ class Worker:
             keeping.cancel()
             keeping.addErrback(lambda _: None)
         update = settlement.update
-        return _Worked(update.state, update.next_attempt, update.attempts, turn.answered)
+        return Worked(update.state, update.next_attempt, update.attempts, turn.answered)
 
-    async def _postpone(self, message: QueuedMessage, job: Job, until: int) -> _Worked:
+    async def _postpone(self, message: QueuedMessage, job: Job, until: int) -> Worked:
         """The same, and the originator is told if it waits for long."""
         settlement = waiting(message, job, until, self.name, self.tools.clock(), self._policy)
         if settlement is None:
             return await self._release(job, until)
-        try:
-            await self._tell(message, job, settlement)
-            await self._record(job, settlement.update)
-        except StoreUnavailable:
-            return await self._release(job, until)
+        await self._tell(message, job, settlement)
+        await self._record(job, settlement.update)
         update = settlement.update
-        return _Worked(update.state, update.next_attempt, update.attempts)
+        return Worked(update.state, update.next_attempt, update.attempts)
 
-    async def _release(self, job: Job, until: int) -> _Worked:
+    async def _release(self, job: Job, until: int) -> Worked:
         """Give a claim back without an attempt."""
         await self.jobs.release(job.id, job.epoch, until)
-        return _Worked(JobState.PENDING, until, job.attempts)
+        return Worked(JobState.PENDING, until, job.attempts)
 
     async def _outcomes(
-        self, attempt: Attempt, message: QueuedMessage, job: Job, content: bytes, turn: _Turn
+        self, attempt: Attempt, message: QueuedMessage, job: Job, content: bytes, turn: Turn
     ) -> Sequence[Outcome]:
         """What the attempt gave. Raises StoreUnavailable and Postponed; an expired message is postponed no more."""
         try:
@@ -410,6 +366,8 @@ class Worker:
                 return
 
     async def _setback(self, job: Job, error: DestinationDown) -> Setback:
+        if self._stopping:  # it may be we who broke the link off
+            return Setback(False, self.tools.clock())
         waits = self._breaker.waits(self.tools.uniform)
         busy = isinstance(error, DestinationBusy)
         try:

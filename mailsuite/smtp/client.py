@@ -51,7 +51,7 @@ class Timeouts:
     connect: float = 10
     greeting: float = 300
     next_greeting: float = 30
-    reused: float = 30
+    reused: float = 15
     hello: float = 300
     starttls: float = 300
     handshake: float = 60

@@ -122,6 +122,6 @@ class FakeFaultTests(TestCase):
                     failed += 1
             return failed
 
-        self.assertEqual(9, await fails())
+        self.assertEqual(10, await fails())
         store.fault = ""
         self.assertEqual(0, await fails())

@@ -47,6 +47,7 @@ class ReadTests(SynchronousTestCase):
         return [(r.type, r.ttl, r.data) for r in zone.records if r.name == name]
 
     def test_names_are_relative_to_the_file_name(self) -> None:
+        """Names are relative to the file name."""
         zone = reading(main=HEAD)
         self.assertEqual(zone.origin, "example.net.")
         self.assertEqual(self.found(zone, "ns1.example.net."), [("A", 3600, "192.0.2.53")])
@@ -54,6 +55,7 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(soa, "ns1.example.net. postmaster.example.net. 7 7200 900 1209600 300")
 
     def test_origin_and_ttl(self) -> None:
+        """Origin and ttl."""
         zone = reading(
             main="$ORIGIN other.example.\n" + HEAD + "$TTL 60\n$ORIGIN sub\na A 192.0.2.1\nb 5 A 192.0.2.2\n"
         )
@@ -77,10 +79,12 @@ class ReadTests(SynchronousTestCase):
         read_zone(zone)
 
     def test_text_with_semicolons_is_whole(self) -> None:
+        """Text with semicolons is whole."""
         zone = reading(main=HEAD + 's._domainkey TXT "v=DKIM1; k=rsa; p=AAAA" "BBBB"\n')
         self.assertEqual(self.found(zone, "s._domainkey.example.net.")[0][2], '"v=DKIM1; k=rsa; p=AAAA" "BBBB"')
 
     def test_faults_name_the_file(self) -> None:
+        """Faults name the file."""
         for main, word in (
             ("", "no SOA record"),
             (HEAD + "a A 300.1.1.1\n", "example.net.zone"),
@@ -98,6 +102,7 @@ class ReadTests(SynchronousTestCase):
     @settings(max_examples=300)
     @given(st.text(st.sampled_from('$INCLUDEORGTL"\\;()@. \n\t_*abc019:'), max_size=80))
     def test_any_text_is_read_or_refused(self, tail: str) -> None:
+        """Any text is read or refused."""
         with contextlib.suppress(ValueError, OSError):
             reading(main=HEAD + tail)
 
@@ -119,6 +124,7 @@ class WriteTests(SynchronousTestCase):
     )
 
     def test_it_is_read_back(self) -> None:
+        """It is read back."""
         again = read_zone_file(Path("alpha.example.zone"), lambda _: write_zone_file(self.zone))
         self.assertEqual(read_zone(again), read_zone(self.zone))
 

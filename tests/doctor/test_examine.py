@@ -113,6 +113,7 @@ class RightTests(DoctorCase):
     """What we publish is right by our own judgement."""
 
     async def test_hosted_here(self) -> None:
+        """Hosted here."""
         self.publish(self.zones())
         self.pointers()
         diagnosis = await self.examine()
@@ -149,6 +150,7 @@ class RightTests(DoctorCase):
         self.assertIn("lets this host send", self.finding(diagnosis, "TXT", "alpha.example").text)
 
     async def test_tlsa_counts_only_with_dnssec(self) -> None:
+        """Tlsa counts only with dnssec."""
         host = dataclasses.replace(HOST, tlsa="3 1 1 " + "ab" * 32)
         self.publish(self.zones())
         name = "_25._tcp.mail.alpha.example"
@@ -178,6 +180,7 @@ class WrongTests(DoctorCase):
         self.assertEqual(ranks, sorted(ranks, reverse=True))
 
     async def test_mx(self) -> None:
+        """Mx."""
         await self.fault("MX", "alpha.example", [], "publish it", state=State.MISSING)
         await self.fault("MX", "alpha.example", ["10 mx.else.example."], "mx.else.example", "not to this host")
         await self.fault("MX", "alpha.example", ["0 ."], "null MX")
@@ -188,6 +191,7 @@ class WrongTests(DoctorCase):
         self.assertIn("CNAME", self.finding(await self.examine(), "MX", "alpha.example").text)
 
     async def test_spf(self) -> None:
+        """Spf."""
         name = "alpha.example"
         await self.fault("TXT", name, [], "anybody may send", state=State.MISSING)
         await self.fault("TXT", name, ["v=spf1 -all"], "does not let this host send", "fail")
@@ -199,6 +203,7 @@ class WrongTests(DoctorCase):
         await self.fault("TXT", name, [f"v=spf1 {includes} -all"], "more than 10")
 
     async def test_dkim(self) -> None:
+        """Dkim."""
         name = f"{ALPHA.keys[0].selector}._domainkey.alpha.example"
         key = ALPHA.keys[0]
         right = f"v=DKIM1; k={key.algorithm}; p={key.public}"
@@ -220,6 +225,7 @@ class WrongTests(DoctorCase):
         self.assertEqual(self.finding(await self.examine(), "TXT", name).state, State.RIGHT)
 
     async def test_dmarc(self) -> None:
+        """Dmarc."""
         name = "_dmarc.alpha.example"
         await self.fault("TXT", name, [], "big providers", state=State.MISSING)
         await self.fault("TXT", name, ["v=dmarc1; p=none"], "what is there is not one", state=State.MISSING)
@@ -227,6 +233,7 @@ class WrongTests(DoctorCase):
         await self.fault("TXT", name, ["v=DMARC1; p=rejekt"], "cannot be read")
 
     async def test_addresses_and_pointers(self) -> None:
+        """Addresses and pointers."""
         await self.fault("A", "mail.alpha.example", ["203.0.113.1"], "203.0.113.1")
         pointer = "25.2.0.192.in-addr.arpa"
         await self.fault("PTR", pointer, [], "who gave you the address", state=State.MISSING)
@@ -235,6 +242,8 @@ class WrongTests(DoctorCase):
         await self.fault("PTR", pointer, ["host-25.isp.example."], "leads back", state=State.CHOICE)
 
     async def test_sts(self) -> None:
+        """Sts."""
+
         def unreachable() -> str:
             raise Deferral(451, "4.7.5", "the certificate of mta-sts.alpha.example has expired")
 
@@ -322,6 +331,7 @@ class BrokenTests(DoctorCase):
     """F079: rows say what was seen; nothing raises; it is over in time."""
 
     async def test_F079_nothing_answers(self) -> None:
+        """F079: nothing answers."""
         self.world = Silent()  # type: ignore[assignment]
         began = reactor.seconds()
         diagnosis = await self.examine()
@@ -331,6 +341,7 @@ class BrokenTests(DoctorCase):
         self.assertEqual(self.states(diagnosis, State.WRONG), [])
 
     async def test_F079_its_servers_are_dead_but_the_resolver_answers(self) -> None:
+        """F079: its servers are dead but the resolver answers."""
         self.publish(self.zones())
         self.pointers()
         self.at[ADDRESS] = self.at[SIX] = Silent()
@@ -339,6 +350,7 @@ class BrokenTests(DoctorCase):
         self.assertIn("no answer", self.finding(diagnosis, "MX", "alpha.example").authority.fault)
 
     async def test_F079_servfail_and_odd_text(self) -> None:
+        """F079: servfail and odd text."""
         self.publish(self.zones())
         self.pointers()
         self.world.fail("alpha.example", "MX", "SERVFAIL")
@@ -350,6 +362,7 @@ class BrokenTests(DoctorCase):
         self.assertTrue(self.finding(diagnosis, "TXT", "_dmarc.alpha.example").state.bad)
 
     async def test_not_delegated(self) -> None:
+        """Not delegated."""
         self.assertEqual(self.finding(await self.examine(), "NS", "alpha.example").state, State.UNKNOWN)
         self.registry(Delegation())
         diagnosis = await self.examine()
@@ -370,6 +383,7 @@ class SlowTests(DoctorCase):
     """A look-up that is slow holds up its own row only."""
 
     async def test_one_slow_name(self) -> None:
+        """One slow name."""
         world = self.world
 
         @implementer(INameResolver)

@@ -46,6 +46,7 @@ class DnsControlTests(SynchronousTestCase):
         return str(caught.exception.stderr)
 
     def test_a_new_domain_has_all_its_records_within_a_second(self) -> None:
+        """A new domain has all its records within a second."""
         self.demo.mailctl("domain", "add", "gamma.example")
         began = time.monotonic()
         until(lambda: self.dig("gamma.example", "MX") == "10 mail.alpha.example.", "the new domain's MX", 5)
@@ -64,6 +65,7 @@ class DnsControlTests(SynchronousTestCase):
             self.assertTrue(self.dig(name, kind).startswith(start), (name, kind, self.dig(name, kind)))
 
     def test_custom_records_come_and_go(self) -> None:
+        """Custom records come and go."""
         self.demo.mailctl("dns", "record", "add", "www.beta.example", "A", "192.0.2.80", "--ttl", "60")
         until(lambda: self.dig("www.beta.example", "A") == "192.0.2.80", "the custom record", 5)
         self.assertEqual(
@@ -73,6 +75,7 @@ class DnsControlTests(SynchronousTestCase):
         until(lambda: self.dig("www.beta.example", "A") == "", "the end of it", 5)
 
     def test_bad_records_are_refused_with_the_reason(self) -> None:
+        """Bad records are refused with the reason."""
         self.assertIn("lies in no hosted zone", self.refused("dns", "record", "add", "www.far.test", "A", "192.0.2.1"))
         self.assertIn("300", self.refused("dns", "record", "add", "www.beta.example", "A", "192.0.2.300"))
         self.assertIn("must be a name", self.refused("dns", "record", "add", "x.beta.example", "MX", "10 192.0.2.1"))
@@ -85,15 +88,18 @@ class DnsControlTests(SynchronousTestCase):
         self.assertIn("--resolver", self.refused("dns", "lookup", "--resolver", "no address", "beta.example"))
 
     def test_the_same_record_twice(self) -> None:
+        """The same record twice."""
         record = ("www2.beta.example", "A", "192.0.2.80")
         self.demo.mailctl("dns", "record", "add", *record)
         self.assertIn("there already", self.refused("dns", "record", "add", *record))
 
     def test_a_resolver_that_does_not_answer(self) -> None:
+        """A resolver that does not answer."""
         said = self.refused("dns", "lookup", "--resolver", "127.0.0.1:9", "beta.example")
         self.assertIn("127.0.0.1", said)
 
     def test_the_zone_as_a_file_is_what_is_served(self) -> None:
+        """The zone as a file is what is served."""
         lines = self.demo.mailctl("dns", "zone", "alpha.example").splitlines()
         self.assertEqual(lines[0], "$ORIGIN alpha.example.")
         for line in lines[1:]:
@@ -104,6 +110,7 @@ class DnsControlTests(SynchronousTestCase):
             self.assertIn(data.lower().replace(" ", ""), [each.lower().replace(" ", "") for each in served], line)
 
     def test_lookup_says_what_the_suite_sees(self) -> None:
+        """Lookup says what the suite sees."""
         resolver = ("--resolver", f"127.0.0.1:{DNS + self.demo.offset}")
         found = self.demo.mailctl("dns", "lookup", *resolver, "alpha.example", "mx")
         self.assertEqual(found, "alpha.example 60 MX 10 mail.alpha.example.\n")
@@ -111,6 +118,7 @@ class DnsControlTests(SynchronousTestCase):
         self.assertIn("has no AAAA", self.demo.mailctl("dns", "lookup", *resolver, "mail.alpha.example", "AAAA"))
 
     def test_the_policy_is_served_for_hosted_domains_only(self) -> None:
+        """The policy is served for hosted domains only."""
         web = f"http://127.0.0.1:{8080 + self.demo.offset}/.well-known/mta-sts.txt"
 
         def ask(host: str) -> str:

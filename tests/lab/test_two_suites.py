@@ -144,7 +144,7 @@ class TwoSuitesTests(RootCase):
         self.lab.beta.cut()
         try:
             alice.send(BOB, "over a cut wire", "hello?")
-            until(lambda: "deferred <bob@beta.example>" in self.alpha.log.read_text(), "an attempt that fails", 30)
+            until(lambda: "deferred <bob@beta.example>" in self.alpha.log.read_text(), "an attempt that fails", 60)
             self.assertNotIn("over a cut wire", bob.subjects("inbox"))
         finally:
             self.lab.beta.mend(self.lab.alpha)

@@ -311,6 +311,13 @@ class GreylistTests(SynchronousTestCase):
         self.assertGreater(POLICY.next_attempt(1, 0, uniform, outcomes), 5 * MINUTE)
         self.assertEqual(1, len(asked))
 
+    def test_quick_retries_stay_quick(self) -> None:
+        """A policy without a step of that length, as the demonstration has it, never waits longer."""
+        m = message("u@remote.example")
+        (job,) = jobs_of(m)
+        outcomes = tried(job, Status(450, "4.7.1", "greylisted"))
+        self.assertEqual(30, RetryPolicy((3, 30, 10), 3).next_attempt(1, 0, lambda low, high: 1.0, outcomes))
+
     def test_other_answers(self) -> None:
         """Other codes, and the same answer to a later try, follow the policy."""
         for status in (Status(451, "4.7.0", "x"), Status(452, "4.7.1", "x"), Status(450, "4.2.0", "x")):

@@ -508,6 +508,24 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual([2], [epoch for _, epoch, _ in self.party.tried])
         self.assertEqual((JobState.DONE, 1), (self.job(message).state, self.job(message).attempts))
 
+    def test_what_breaks_off_while_we_stop(self) -> None:
+        """A link that ends with our daemon says nothing of its destination and costs no retry."""
+        self.party.gate = Deferred()
+        self.party.behave = lambda job: DestinationDown(451, "4.4.2", "the link is broken")
+        worker = self.worker()
+        run = Deferred.fromCoroutine(worker.run())
+        message = self.accept("u@remote.example")
+        self.pass_time(2)
+        stopped = Deferred.fromCoroutine(worker.stop())
+        self.party.gate.callback(None)
+        self.pass_time(2)
+        self.successResultOf(stopped)
+        self.successResultOf(run)
+        job = self.job(message)
+        self.assertEqual((JobState.PENDING, 0, None), (job.state, job.attempts, job.claim))
+        state = self.schedules[Lane.REMOTE].destination("remote.example")
+        self.assertEqual(0, self.successResultOf(Deferred.fromCoroutine(state)).failures)
+
     def test_a_blip_of_redis_is_no_crash(self) -> None:
         """The end of a turn that cannot be told at once is told later, so that no lease is left to die."""
         self.running(self.worker())

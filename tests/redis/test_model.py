@@ -133,6 +133,11 @@ class Machine(RuleBasedStateMachine):
     def forget(self, job_id: str) -> None:
         self.run_both("forget", job_id)
 
+    @rule(job_id=IDS)
+    def look(self, job_id: str) -> None:
+        self.run_both("turn", job_id)
+        self.run_both("destinations")
+
     @rule(destination=DESTINATIONS, maximum=st.integers(1, 3), due=st.sampled_from([0, 0, LONG]))
     def tune(self, destination: str, maximum: int, due: int) -> None:
         self.run_both("tune", destination, Limits(maximum, open_until=self.due(due)))
@@ -156,9 +161,6 @@ class Machine(RuleBasedStateMachine):
     def same_sight(self) -> None:
         self.run_both("length")
         assert set(self.call(self.real.poison())) == set(self.call(self.fake.poison()))
-        self.run_both("destinations")
-        for n in range(6):
-            self.run_both("turn", f"m.{n}")
 
 
 class ModelTests(ServedCase):

@@ -106,14 +106,10 @@ local function remember(dest, until_)
   if redis.call('HEXISTS', dst, 'max') == 0 then redis.call('PEXPIREAT', dst, math.floor(until_) + REMEMBER) end
 end
 
--- A destination may start now, whatever its place in the ring was.
+-- A destination with ready work may start now, whatever its place in the ring was.
 local function first(dest)
-  for class = 0, 2 do
-    if redis.call('EXISTS', P .. 'rdy:' .. class .. ':' .. dest) == 1 then
-      redis.call('ZADD', P .. 'dests:' .. class, now, dest)
-      rung = rung + 1
-    end
-  end
+  for class = 0, 2 do redis.call('ZREM', P .. 'dests:' .. class, dest) end
+  arm(dest)
 end
 
 -- The schedule is in use: see claim.

@@ -74,8 +74,8 @@ class PermitsContract(_Case):
 
     async def test_expiry(self) -> None:
         """A permit that nobody gives back ends at its time; one that was prolonged does not."""
-        await self.fill(lease=100)
         start = self.now()
+        await self.fill(lease=100)
         self.assertEqual(0, await self.permits.take(SITE, "m.1", LONG))
         self.assertFalse(await self.free())
         for holder in ("late.1", "late.2"):  # m.0 and m.2 end, one after the other

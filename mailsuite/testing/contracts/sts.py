@@ -14,6 +14,7 @@ CACHED = CachedSts("beta.example", "1", NOW, StsPolicy(StsMode.ENFORCE, ("mx.bet
 
 
 def of(domain: str, fetched: int, max_age: int) -> CachedSts:
+    """A policy of a domain, fetched then, good for ``max_age`` seconds."""
     return replace(CACHED, domain=domain, fetched=fetched, policy=replace(CACHED.policy, max_age=max_age))
 
 
