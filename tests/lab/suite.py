@@ -167,7 +167,7 @@ class Suite:
     def accepted(self) -> list[str]:
         """The traces of the messages that it took on port 25, the oldest first; each is written a moment later."""
         traces = re.split(r"\n(?=\S)", self.mailctl("trace", "-n", "1000"))
-        return [trace for trace in traces if "250 2.0.0 queued as" in trace]
+        return [trace for trace in traces if "+00:00 mx " in trace and "250 2.0.0 queued as" in trace]
 
     def accepted_after(self, before: int) -> str:
         """The trace of the next message after so many."""
