@@ -32,8 +32,9 @@ from mailsuite.runtime.clock import now
 from mailsuite.sqlite.blobs import BlobKeeper
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.store import Store
+from mailsuite.testing.ports import free_port
 from tests.flows.demo import Demo
-from tests.lab.postfix import Postfix, free_port
+from tests.lab.postfix import Postfix
 
 SIZE = 4000
 PATIENCE = 900

@@ -13,8 +13,8 @@ import dkim
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailsuite.testing.ports import free_port
 from tests.flows.demo import Demo, Pages, until
-from tests.lab.postfix import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers]
 

@@ -8,9 +8,9 @@ import subprocess
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailsuite.testing.ports import free_port
 from tests.flows.demo import SMTP, Demo, Stranger, WithDemo, until
 from tests.flows.store import verdict_of
-from tests.lab.postfix import free_port
 
 pytestmark = [pytest.mark.slow]
 

@@ -10,8 +10,8 @@ import subprocess
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailsuite.testing.ports import free_port
 from tests.flows.demo import WEB, Demo, Pages, WithDemo, until
-from tests.lab.postfix import free_port
 
 pytestmark = [pytest.mark.slow]
 

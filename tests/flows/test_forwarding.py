@@ -13,11 +13,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from mailsuite.testing.ports import free_port
 from mailsuite.testing.smtp_peers import Received, ScriptedServer
 from tests.flows.demo import SMTP, Demo, Stranger, WithDemo, until
 from tests.flows.names import Names
 from tests.flows.store import filed_subjects
-from tests.lab.postfix import free_port
 
 pytestmark = [pytest.mark.slow]
 

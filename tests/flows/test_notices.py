@@ -14,10 +14,10 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from mailsuite.testing.ports import free_port
 from mailsuite.testing.smtp_peers import EXTENSIONS, ScriptedServer
 from tests.flows.demo import PASSWORD, Demo, WithDemo, until
 from tests.flows.store import ask
-from tests.lab.postfix import free_port
 
 pytestmark = [pytest.mark.slow]
 

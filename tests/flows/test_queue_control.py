@@ -7,8 +7,8 @@ import re
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailsuite.testing.ports import free_port
 from tests.flows.demo import Demo, WithDemo, until
-from tests.lab.postfix import free_port
 
 pytestmark = [pytest.mark.slow]
 

@@ -18,7 +18,7 @@ from mailsuite.model.errors import PolicyUnavailable
 from mailsuite.mta.mta_sts import MAX_SIZE
 from mailsuite.net.https_fetch import HttpsFetcher
 from mailsuite.testing.fake_resolver import FakeResolver
-from mailsuite.testing.nsd import free_port
+from mailsuite.testing.ports import free_port
 from mailsuite.testing.temporary import temporary_directory
 from tests.net.authority import Authority, Issued
 
