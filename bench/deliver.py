@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -163,6 +164,7 @@ def theirs(count: int, destinations: int, port: int) -> float:
 
 def main() -> None:
     """Print a line for each size of queue and number of destinations."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that what runs here is ended too
     counts = [int(word) for word in sys.argv[1:]] or [1000, 10_000]
     if shutil.which("smtp-sink") is None:
         raise SystemExit("smtp-sink is not installed (apt install postfix)")
