@@ -159,7 +159,7 @@ def settle(
     elif all(r.state.final for r in results):
         state = JobState.DONE
     delayed = delay_due(message, job, now, policy, results) if state is JobState.PENDING else ()
-    taken = [r for r in new if r.state is RecipientState.DELIVERED and "SUCCESS" in r.recipient.notify]
+    taken = [r for r in new if r.state is RecipientState.DELIVERED and r.recipient.wants("SUCCESS")]
     if message.quarantines(job):
         taken = []  # whoever forged it is not told that the address exists, nor whoever was forged
     local = job.lane is Lane.LOCAL
@@ -198,8 +198,7 @@ def delay_due(
     if told or message.envelope.reverse_path is None or job.destination == SENT or _unanswerable(message, job):
         return ()
     standing = job.recipients if results is None else results
-    # RFC 3461 section 4.1: who gave no NOTIFY is told.
-    return tuple(r for r in standing if not r.state.final and "DELAY" in (r.recipient.notify or ("DELAY",)))
+    return tuple(r for r in standing if not r.state.final and r.recipient.wants("DELAY"))
 
 
 def waiting(
