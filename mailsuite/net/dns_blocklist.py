@@ -60,11 +60,11 @@ class BlocklistFiles(Service):
 
     async def look(self) -> None:
         """Read the lists if one has changed. Never raises."""
-        seen = [stamp(path) for path in self._paths]
-        if seen == self._seen:
-            return
-        self._seen = seen
         try:
+            seen: list[Stamp] = await self._threads.run(lambda: [stamp(path) for path in self._paths])
+            if seen == self._seen:
+                return
+            self._seen = seen
             blocklist = await self._threads.run(lambda: Blocklist(self._lines(), self._allowed, Pace()))
         except Exception:
             self.log.failure("the blocklists could not be read; the old ones hold")
