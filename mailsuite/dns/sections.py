@@ -42,7 +42,7 @@ def records(message: bytes) -> list[Place] | None:
     places = []
     for section in (1, 2, 3):
         for _ in range(int.from_bytes(message[4 + 2 * section : 6 + 2 * section], "big")):
-            owner = wire.read_name(message, at)
+            owner = wire.read_name(message, at, wire.HEADER)
             if owner is None or owner[1] + 10 > size:
                 return None
             fixed = owner[1]
@@ -88,7 +88,7 @@ def _rdata_sound(message: bytes, place: Place) -> bool:
     before, names, after = _NAMES[place.type]
     at += before
     for _ in range(names):
-        name = wire.read_name(message, at)
+        name = wire.read_name(message, at, wire.HEADER)
         if name is None or name[1] > place.end:
             return False
         at = name[1]

@@ -87,11 +87,11 @@ def name_end(data: bytes, at: int) -> int:
     return -1
 
 
-def read_name(data: bytes, at: int) -> tuple[bytes, int] | None:
+def read_name(data: bytes, at: int, first: int = 0) -> tuple[bytes, int] | None:
     """A name that may be compressed: expanded, and where it ends. None when it is malformed.
 
     A pointer must point before the labels that led to it (RFC 1035 section 4.1.4: a prior occurrence), which also
-    rules out loops.
+    rules out loops; and not before ``first``: what it finds in a header is another name when a count changes.
     """
     labels = bytearray()
     end, run, size = -1, at, len(data)
@@ -108,7 +108,7 @@ def read_name(data: bytes, at: int) -> tuple[bytes, int] | None:
             target = (length & 0x3F) << 8 | data[at + 1]
             if end < 0:
                 end = at + 2
-            if target >= run:
+            if not first <= target < run:
                 return None
             at = run = target
         else:

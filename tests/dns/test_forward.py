@@ -107,6 +107,15 @@ class ExchangeTests(SynchronousTestCase):
             self.assertEqual(self.exchange.judge(head + record), Verdict.TRUNCATED)
         self.assertLess(time.process_time() - begun, 0.5)
 
+    def test_pointers_into_the_header(self) -> None:
+        """No name stands there: what they find changes with the counts, e.g. when the client's OPT is added."""
+        head = made(self.exchange).to_wire()[:26]
+        head = head[:6] + b"\0\1\0\0\0\0" + head[12:]
+        for at in range(12):
+            pointer = bytes((0xC0, at))
+            for record in (pointer + b"\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1", b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\2" + pointer):
+                self.assertEqual(self.exchange.judge(head + record), Verdict.TRUNCATED, at)
+
     @settings(max_examples=300, deadline=None)
     @given(st.binary(max_size=200), st.booleans())
     def test_any_bytes(self, data: bytes, ours: bool) -> None:
