@@ -20,7 +20,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+# Run as a script, the folder bench comes first on the path, and a look for the package dns would find a file there.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
