@@ -44,7 +44,10 @@ class IJobStore(Interface):
         """Prolong the claim of this epoch; False when it is no longer the claim."""
 
     async def dot(job_id: str, epoch: int, at: int) -> bool:
-        """Journal that the final dot is about to be sent; False when this epoch no longer holds the claim."""
+        """Journal that the final dot is about to be sent; False when this epoch no longer holds the claim.
+
+        A process that is killed leaves the mark; if the machine loses its power the mark may be lost.
+        """
 
     async def record(job_id: str, epoch: int, update: JobUpdate, durable: bool = True) -> bool:
         """Write an attempt's result and clear the claim; False, and nothing written, when the epoch has moved on.

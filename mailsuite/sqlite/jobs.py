@@ -90,7 +90,8 @@ class JobStore:
                 c,
                 "dot_at = ? WHERE id = ? AND epoch = ? AND worker IS NOT NULL AND until > ?",
                 (at, job_id, epoch, at),
-            )
+            ),
+            durable=False,
         )
 
     async def record(self, job_id: str, epoch: int, update: JobUpdate, durable: bool = True) -> bool:
@@ -212,6 +213,17 @@ def _history(row: Row) -> str:
 
 
 def _claim(c: Connection, job_id: str, worker: str, now: int, until: int) -> Job | NotClaimable:
+    # One statement for nearly all: each gives up Python's lock and has to get it back.
+    fresh = c.execute(
+        "UPDATE job SET epoch = epoch + 1, worker = ?, until = ? WHERE id = ? AND state = 'pending'"  # noqa: S608
+        f" AND next_attempt <= ? AND worker IS NULL RETURNING {JOB}",
+        (worker, until, job_id, now),
+    ).fetchone()
+    return _take_over(c, job_id, worker, now, until) if fresh is None else jobrows.job(fresh)
+
+
+def _take_over(c: Connection, job_id: str, worker: str, now: int, until: int) -> Job | NotClaimable:
+    """Claim a job whose claim is dead, or say why it cannot be claimed."""
     for row in _rows(c, "id = ? AND state = 'pending'", (job_id,)):
         wait = max(row["next_attempt"], row["until"])
         if wait > now:
