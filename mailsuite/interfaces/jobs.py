@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from zope.interface import Interface
 
 from mailsuite.model.job import Job, JobUpdate, Lane, NotClaimable, QueuedMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A job that was claimed, and its message with the content when the store had them at hand."""
+
+    job: Job
+    found: tuple[QueuedMessage, bytes] | None
 
 
 class IJobStore(Interface):
@@ -39,6 +48,9 @@ class IJobStore(Interface):
 
         The job returned bears the new epoch. A claim whose ``until`` is <= now is dead.
         """
+
+    async def take(job_id: str, worker: str, now: int, until: int) -> Taken | NotClaimable:
+        """``claim`` and ``content`` in one. Nothing is ``found`` when that would take long, or is not there."""
 
     async def renew(job_id: str, epoch: int, until: int) -> bool:
         """Prolong the claim of this epoch; False when it is no longer the claim."""

@@ -9,7 +9,7 @@ from typing import Protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from mailsuite.interfaces.jobs import IJobStore
+from mailsuite.interfaces.jobs import IJobStore, Taken
 from mailsuite.interfaces.notices import INotices
 from mailsuite.interfaces.schedule import IDeliverySchedule, Idle, Lease, Rebuild, Setback
 from mailsuite.model.errors import (
@@ -193,20 +193,21 @@ class Worker:
         pause = now + BUSY_PAUSE
         schedule, name, job_id = self.schedule, self.name, lease.job_id
         try:
-            job = await self.jobs.claim(job_id, name, now, now + self.lease)
-            if isinstance(job, NotClaimable):
-                if job.closed:
+            taken = await self._take(job_id, now)
+            if isinstance(taken, NotClaimable):
+                if taken.closed:
                     await self._end(lambda: schedule.done(name, job_id))
                 else:
-                    until = max(job.until, now + 50)
+                    until = max(taken.until, now + 50)
                     await self._end(lambda: schedule.release(name, job_id, until))
                 return
+            job = taken.job
             if not await self._still_ours(job):
                 # The schedule was rebuilt between the two claims and does not count this one.
                 await self.jobs.release(job_id, job.epoch, job.next_attempt)
                 await self._end(lambda: schedule.release(name, job_id, pause))
                 return
-            worked = await self._work(job, leased=True)
+            worked = await self._work(job, taken.found, leased=True)
         except StoreUnavailable:
             await self._end(lambda: schedule.release(name, job_id, pause))
             return
@@ -221,6 +222,14 @@ class Worker:
             await self._end(lambda: schedule.release(name, job_id, due))
         else:
             await self._end(lambda: schedule.retry(name, job_id, due, attempts, answered))
+
+    async def _take(self, job_id: str, now: int) -> Taken | NotClaimable:
+        """Claim it; a content that this process has just accepted is not read."""
+        known = self._recent.get(job_id.rpartition(".")[0])
+        if known is None:
+            return await self.jobs.take(job_id, self.name, now, now + self.lease)
+        job = await self.jobs.claim(job_id, self.name, now, now + self.lease)
+        return job if isinstance(job, NotClaimable) else Taken(job, known)
 
     async def _still_ours(self, job: Job) -> bool:
         try:
@@ -247,7 +256,7 @@ class Worker:
             job = await self.jobs.claim(job_id, self.name, now, now + self.lease)
             if isinstance(job, NotClaimable):
                 return job.closed
-            worked = await self._work(job, leased=False)
+            worked = await self._work(job, None, leased=False)
         except StoreUnavailable:
             return False
         return worked.state is not JobState.PENDING
@@ -263,20 +272,22 @@ class Worker:
         now = self.tools.clock()
         try:
             job = await self.jobs.claim(job_id, self.name, now, now + self.lease)
-            if isinstance(job, NotClaimable) or (await self._work(job, False, attempt)).state is JobState.PENDING:
+            if isinstance(job, NotClaimable) or (await self._work(job, None, False, attempt)).state is JobState.PENDING:
                 return
         except Undecodable as error:
             await self._park(job_id, str(error))
         await self.schedule.forget(job_id)
 
-    async def _work(self, job: Job, leased: bool, attempt: Attempt | None = None) -> Worked:
-        """Attempt, tell, record."""
+    async def _work(
+        self, job: Job, found: tuple[QueuedMessage, bytes] | None, leased: bool, attempt: Attempt | None = None
+    ) -> Worked:
+        """Attempt, tell, record. ``found``: the message and its content, when they were read already."""
         if job.crashes >= CRASHES:
             # The schedule counts too, but may have been lost.
             await self._park(job.id, f"its worker died {job.crashes} times")
             return Worked(JobState.PARKED, job.next_attempt, job.attempts)
         try:
-            message, content = self._recent.get(job.queue_id) or await self.jobs.content(job.queue_id)
+            message, content = found or self._recent.get(job.queue_id) or await self.jobs.content(job.queue_id)
         except NotThere as error:
             await self._park(job.id, str(error))
             return Worked(JobState.PARKED, job.next_attempt, job.attempts)

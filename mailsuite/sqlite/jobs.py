@@ -8,8 +8,8 @@ from typing import Any
 
 from zope.interface import implementer
 
-from mailsuite.interfaces.jobs import IJobStore
-from mailsuite.model.errors import NotThere
+from mailsuite.interfaces.jobs import IJobStore, Taken
+from mailsuite.model.errors import NotThere, Undecodable
 from mailsuite.model.job import Attempt, Job, JobUpdate, Lane, NotClaimable, QueuedMessage, jobs_of
 from mailsuite.sqlite import jobrows
 from mailsuite.sqlite.blobs import BlobKeeper, read_blob
@@ -75,6 +75,10 @@ class JobStore:
     async def claim(self, job_id: str, worker: str, now: int, until: int) -> Job | NotClaimable:
         """See IJobStore."""
         return await self._store.write(lambda c: _claim(c, job_id, worker, now, until), durable=False)
+
+    async def take(self, job_id: str, worker: str, now: int, until: int) -> Taken | NotClaimable:
+        """See IJobStore. A content that is a file is not found."""
+        return await self._store.write(lambda c: _take(c, job_id, worker, now, until), durable=False)
 
     async def renew(self, job_id: str, epoch: int, until: int) -> bool:
         """See IJobStore."""
@@ -220,6 +224,17 @@ def _claim(c: Connection, job_id: str, worker: str, now: int, until: int) -> Job
         (worker, until, job_id, now),
     ).fetchone()
     return _take_over(c, job_id, worker, now, until) if fresh is None else jobrows.job(fresh)
+
+
+def _take(c: Connection, job_id: str, worker: str, now: int, until: int) -> Taken | NotClaimable:
+    job = _claim(c, job_id, worker, now, until)
+    if isinstance(job, NotClaimable):
+        return job
+    try:
+        message, content = _content(c, job.queue_id)
+    except (NotThere, Undecodable):
+        return Taken(job, None)
+    return Taken(job, None if content is None else (message, content))
 
 
 def _take_over(c: Connection, job_id: str, worker: str, now: int, until: int) -> Job | NotClaimable:

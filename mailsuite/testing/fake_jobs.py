@@ -8,7 +8,7 @@ from typing import Any
 
 from zope.interface import implementer
 
-from mailsuite.interfaces.jobs import IJobStore
+from mailsuite.interfaces.jobs import IJobStore, Taken
 from mailsuite.model.errors import NotThere, Undecodable
 from mailsuite.model.job import (
     HISTORY,
@@ -105,6 +105,15 @@ class FakeJobStore:
             job = _crashed(job)
         self.known[job_id] = job = replace(job, epoch=job.epoch + 1, claim=Claim(worker, until))
         return job
+
+    async def take(self, job_id: str, worker: str, now: int, until: int) -> Taken | NotClaimable:
+        job = await self.claim(job_id, worker, now, until)
+        if isinstance(job, NotClaimable):
+            return job
+        try:
+            return Taken(job, await self.content(job.queue_id))
+        except NotThere:
+            return Taken(job, None)
 
     def _held(self, job_id: str, epoch: int) -> tuple[Job, Claim] | None:
         self._check()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mailsuite.interfaces.jobs import Taken
 from mailsuite.model.job import Claim, Job, JobState, NotClaimable, RecipientState
-from mailsuite.testing.builders import NOW
+from mailsuite.testing.builders import NOW, queued_message
 from mailsuite.testing.contracts.jobs import OTHER, UNTIL, WORKER, JobSteps, update_of
 
 
@@ -19,6 +20,22 @@ class ClaimContract(JobSteps):
         job = await self.claimed(job_id)
         self.assertEqual(replace(before, epoch=1, claim=Claim(WORKER, UNTIL)), job)
         self.assertEqual(job, await self.known(job_id))
+
+    async def test_take(self) -> None:
+        """A claim like others, with the message and its content; what is large may be left to ``content``."""
+        job_id = await self.commit("q1")
+        taken = await self.jobs.take(job_id, WORKER, NOW, UNTIL)
+        assert isinstance(taken, Taken)
+        self.assertEqual((taken.job.epoch, taken.job.claim), (1, Claim(WORKER, UNTIL)))
+        self.assertEqual(taken.found, await self.jobs.content("q1"))
+        self.assertEqual(NotClaimable(closed=False, until=UNTIL), await self.jobs.take(job_id, OTHER, NOW, UNTIL))
+        self.assertEqual(NotClaimable(closed=True), await self.jobs.take("q9.0", WORKER, NOW, UNTIL))
+        content = b"Subject: large\r\n\r\n" + b"x" * 1_000_000
+        large = queued_message("q2", content)
+        await self.jobs.commit(large, content)
+        taken = await self.jobs.take("q2.0", WORKER, NOW, UNTIL)
+        assert isinstance(taken, Taken)
+        self.assertIn(taken.found, (None, (large, content)))
 
     async def test_claim_once(self) -> None:
         """While a claim lives nobody else gets the job, not even the same worker; they learn how long."""
