@@ -82,6 +82,10 @@ class Filing:
     seen: bool = False
     own: bool = False
     """Was it written by the account itself? Then the conversation's people are its recipients."""
+    text: str = ""
+    """What a search looks through besides the description; made by mime.searchable."""
+    labels: tuple[str, ...] = ()
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,11 @@ class Filed:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message in an account's folder."""
+    """A message in an account's folder. ``labels`` are ids.
+
+    ``origin``: the folder that it was in before it went to trash, spam or to sleep. ``snoozed_until``: when it wakes,
+    0 when it does not sleep. ``listed_at``: where lists show it; another time than ``received_at`` once it has slept.
+    """
 
     id: str
     account: str
@@ -114,13 +122,17 @@ class Message:
     flagged: bool
     own: bool
     labels: tuple[str, ...] = ()
+    origin: str = ""
+    snoozed_until: int = 0
+    listed_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A row of a list. ``people`` are display names, oldest first, "me" for the account itself.
+    """A row of a list. ``people`` are display names, oldest first, "me" for the account itself. ``labels`` are ids.
 
-    For a page of one folder ``last_at`` is the time of the newest message in that folder.
+    For a page of one folder ``last_at`` is the time at which it is listed there: that of the newest message in that
+    folder, or of its waking. ``snoozed_until`` is when the first of its sleeping messages wakes; 0: none sleeps.
     """
 
     id: str
@@ -135,6 +147,7 @@ class Conversation:
     has_attachments: bool
     folders: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    snoozed_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +164,14 @@ class Counter:
 
     total: int
     unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an account keeps: octets of its messages, each counted in full, and how many there are."""
+
+    octets: int
+    messages: int
 
 
 @dataclass(frozen=True, slots=True)
