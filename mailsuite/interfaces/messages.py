@@ -24,7 +24,8 @@ class IMessageStore(Interface):
 
         The conversation is found by the message id and references of the account's messages; a message that
         others refer to joins theirs; conversations that one message connects are merged. Ids without "@" or
-        "<>" count for nothing; of the references the first 5 and the last 15 are looked up. A subject never joins. Mail that comes to Inbox wakes what sleeps of its conversation.
+        "<>" count for nothing; of the references the first 5 and the last 15 are looked up. A subject never joins.
+        Mail that comes to Inbox wakes what sleeps of its conversation.
         """
 
     async def page(account: str, folder: str, before: Cursor | None, limit: int) -> Sequence[Conversation]:
@@ -49,7 +50,7 @@ class IMessageStore(Interface):
         """The account's last change number."""
 
     async def usage(account: str) -> Usage:
-        """What the account's messages take, exactly: kept with each change. What was deleted for ever is not counted."""
+        """What the account's messages take, exactly; what was deleted for ever is not counted."""
 
     async def replace(message: str, filing: Filing) -> Filed:
         """Put another content in the place of a message in Drafts: it keeps its id and conversation.

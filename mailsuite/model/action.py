@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailsuite.model.folder import ARCHIVE, DELETED, DRAFTS, INBOX, LABEL, SENT, SNOOZED, SPAM, STARRED, TRASH
+from mailsuite.model.folder import DELETED, DRAFTS, INBOX, LABEL, SENT, SNOOZED, SPAM, STARRED, TRASH
 from mailsuite.model.message import Cursor
 from mailsuite.model.query import Query
 
@@ -114,7 +114,7 @@ def moves(action: Action, place: str, folder: str) -> bool:
             return folder in (TRASH, SPAM)
         case Verb.SNOOZE, _:
             return folder in (INBOX, SNOOZED)
-        case Verb.MOVE, "trash":
+        case Verb.MOVE, folders.TRASH:
             return True
         case Verb.MOVE, "archive":
             return folder in (INBOX, SNOOZED)
@@ -139,5 +139,3 @@ def restored_to(origin: str, own: bool, known: bool) -> str:
     if origin and known:
         return origin
     return SENT if own else INBOX
-
-
