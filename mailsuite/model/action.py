@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailsuite.model.folder import DELETED, DRAFTS, INBOX, LABEL, SENT, SNOOZED, SPAM, STARRED, TRASH
+from mailsuite.model.folder import ARCHIVE, DELETED, DRAFTS, INBOX, LABEL, SENT, SNOOZED, SPAM, STARRED, TRASH
 from mailsuite.model.message import Cursor
 from mailsuite.model.query import Query
 
@@ -96,6 +97,14 @@ EMPTY_AFTER = 30 * 86_400_000
 """So long (ms) a message stays in trash and spam."""
 
 
+_STAYS: Mapping[str, tuple[str, ...]] = {
+    TRASH: (),
+    INBOX: (SENT, DRAFTS),
+    SPAM: (SENT, DRAFTS, TRASH),
+}
+"""What a move out of a view leaves where it is. Into other folders goes what lies in the open."""
+
+
 def is_view(place: str) -> bool:
     """Is this a list over several folders?"""
     return place in ("", STARRED) or place.startswith(LABEL)
@@ -107,24 +116,16 @@ def moves(action: Action, place: str, folder: str) -> bool:
         return False
     if not is_view(place):
         return folder == place
-    match action.verb, action.target:
-        case Verb.DELETE, _:
+    if action.verb is Verb.MOVE and action.target == ARCHIVE:
+        return folder in (INBOX, SNOOZED)
+    match action.verb:
+        case Verb.DELETE:
             return True
-        case Verb.RESTORE, _:
+        case Verb.RESTORE:
             return folder in (TRASH, SPAM)
-        case Verb.SNOOZE, _:
+        case Verb.SNOOZE:
             return folder in (INBOX, SNOOZED)
-        case Verb.MOVE, folders.TRASH:
-            return True
-        case Verb.MOVE, "archive":
-            return folder in (INBOX, SNOOZED)
-        case Verb.MOVE, "inbox":
-            return folder not in (SENT, DRAFTS)
-        case Verb.MOVE, "spam":
-            return folder not in (SENT, DRAFTS, TRASH)
-        case _:
-            # Into an own folder, or to sent or drafts, goes what lies in the open.
-            return folder not in (SENT, DRAFTS, SPAM, TRASH)
+    return folder not in _STAYS.get(action.target, (SENT, DRAFTS, SPAM, TRASH))
 
 
 def origin_after(before: str, folder: str, target: str) -> str:

@@ -2,8 +2,8 @@
 
 Case, width and diacritics are folded: "İSTANBUL" is istanbul, "Việt" is viet, "Straße" is strasse. Words are runs of
 letters and digits. Scripts that are written without spaces (Han, Kana, Hangul, Thai, Lao, Khmer, Myanmar) are cut into
-pairs of characters, of which the last one of a run also stands alone, so that any part of a run is found. Long words are
-found by a part that begins inside them, as compounds need it: ``parts`` are their ends.
+pairs of characters, of which the last one of a run also stands alone, so that any part of a run is found. Long words
+are found by a part that begins inside them, as compounds need it: ``parts`` are their ends.
 """
 
 from __future__ import annotations
