@@ -177,9 +177,6 @@ _ALIASES = (
     "CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
 )
 
-_NUMBER = "(received_at / 1000) * 256"
-"""Messages are numbered by time, 256 to the second, so that a search finds the newest first."""
-
 _MAILBOXES = (
     # What is asked of a row without its text stands before the text: own names, where it came from, sleep, labels.
     # `moved_at`: when it came to its folder. `listed_at`: where lists show it. `labels`: a JSON list of ids.
@@ -194,12 +191,13 @@ _MAILBOXES = (
         reverse_path TEXT NOT NULL, bcc TEXT NOT NULL, description TEXT NOT NULL
     ) STRICT
     """,
-    # The mail that is there may be old; in trash and spam its 30 days begin now.
-    f"""
+    # Numbered by time, 256 to the second, so that a search finds the newest first; what a second has too many goes on
+    # into the next. The mail that is there may be old: in trash and spam its 30 days begin now.
+    """
     INSERT INTO message_2 (number, id, account, folder, uid, modseq, conversation, delivery_key, blob, size,
         received_at, seen, flagged, own, has_attachments, listed_at, moved_at, names, reverse_path, bcc, description)
-    SELECT n + MAX({_NUMBER} - n) OVER (ORDER BY n), id, account, folder, uid, modseq, conversation, delivery_key, blob,
-        size, received_at, seen, flagged, own, has_attachments, received_at, strftime('%s', 'now') * 1000, names,
+    SELECT n + MAX(received_at / 1000 * 256 - n) OVER (ORDER BY n), id, account, folder, uid, modseq, conversation, delivery_key,
+        blob, size, received_at, seen, flagged, own, has_attachments, received_at, strftime('%s', 'now') * 1000, names,
         reverse_path, bcc, description
     FROM (SELECT *, ROW_NUMBER() OVER (ORDER BY received_at, id) AS n FROM message)
     """,

@@ -8,14 +8,18 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from mailsuite.runtime.clock import Clock
+from mailsuite.sqlite.actions import MailActions
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.folders import FolderStore
 from mailsuite.sqlite.job_control import JobControl
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
+from mailsuite.sqlite.search import MailSearch
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.suppressions import SuppressionList
 from mailsuite.sqlite.trace import TraceStore
+from mailsuite.sqlite.upkeep import MailboxUpkeep
 from mailsuite.sqlite.zones import ZoneSource
 from mailsuite.testing.contracts.blobs import BlobStoreContract
 from mailsuite.testing.contracts.claims import ClaimContract
@@ -54,6 +58,10 @@ class _Sqlite(StoreContract):
             TraceStore(store),
             JobControl(store),
             SuppressionList(store),
+            MailActions(store, os.urandom),
+            FolderStore(store, os.urandom),
+            MailSearch(store),
+            MailboxUpkeep(store, keeper.files.exists),
             spoil,
         )
 
