@@ -196,9 +196,9 @@ _MAILBOXES = (
     """
     INSERT INTO message_2 (number, id, account, folder, uid, modseq, conversation, delivery_key, blob, size,
         received_at, seen, flagged, own, has_attachments, listed_at, moved_at, names, reverse_path, bcc, description)
-    SELECT n + MAX(received_at / 1000 * 256 - n) OVER (ORDER BY n), id, account, folder, uid, modseq, conversation, delivery_key,
-        blob, size, received_at, seen, flagged, own, has_attachments, received_at, strftime('%s', 'now') * 1000, names,
-        reverse_path, bcc, description
+    SELECT n + MAX(received_at / 1000 * 256 - n) OVER (ORDER BY n), id, account, folder, uid, modseq, conversation,
+        delivery_key, blob, size, received_at, seen, flagged, own, has_attachments, received_at,
+        strftime('%s', 'now') * 1000, names, reverse_path, bcc, description
     FROM (SELECT *, ROW_NUMBER() OVER (ORDER BY received_at, id) AS n FROM message)
     """,
     "DROP TABLE message",

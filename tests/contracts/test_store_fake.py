@@ -39,6 +39,10 @@ class _Fake:
             store.traces,
             store.control,
             store.suppressions,
+            store.mailbox,
+            store.mailbox,
+            store.mailbox,
+            store.mailbox,
             spoil,
         )
 
