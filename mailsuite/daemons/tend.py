@@ -20,10 +20,13 @@ _BATCH = 1000
 
 
 def add(wiring: Wiring) -> None:
-    """Every ten minutes: old queue entries and traces, expired sessions, contents that nothing refers to."""
+    """Every ten minutes: old queue entries and traces, expired sessions, contents that nothing refers to, mail that has
+    lain in trash and spam for 30 days, texts for the search. Every 20 s: what wakes.
+    """
     # Touched first, so that Redis runs before anything connects to it.
     _ = wiring.private_redis
     web = wiring.settings.web
+    upkeep, search = wiring.upkeep, wiring.search
 
     async def tidy() -> None:
         now = wiring.clock()
@@ -33,7 +36,14 @@ def add(wiring: Wiring) -> None:
         await wiring.blobs.sweep(now - KEEP_CLOSED)
         await wiring.traces.sweep(now - KEEP_TRACES, MOST_TRACES)
 
+    async def tidy_mail() -> None:
+        await upkeep.give_texts()
+        await upkeep.tidy()
+        await search.index()
+
     wiring.daemon.add(Loop(Every(wiring.reactor, 600, tidy, "tidying up")), Stage.WORK)
+    wiring.daemon.add(Loop(Every(wiring.reactor, 600, tidy_mail, "tidying up mailboxes")), Stage.WORK)
+    wiring.daemon.add(Loop(Every(wiring.reactor, 20, upkeep.wake, "waking snoozed mail")), Stage.WORK)
 
 
 def makeService(options: Options) -> IService:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 from twisted.logger import Logger
 
@@ -14,6 +15,7 @@ from mailsuite.mda.expand import Route
 from mailsuite.mda.forward import NOTICE, Forwarder
 from mailsuite.mime.describe import describe
 from mailsuite.mime.loop import looped
+from mailsuite.mime.searchable import searchable
 from mailsuite.model import folder
 from mailsuite.model.account import Account
 from mailsuite.model.address import Address, Mailbox
@@ -28,6 +30,11 @@ log = Logger()
 
 INLINE = 64 * 1024
 """Messages up to this size (octets) are parsed where they are: a hop to a thread costs more."""
+
+
+class _Described(NamedTuple):
+    description: Description
+    text: str
 
 
 class Deliverer:
@@ -54,32 +61,32 @@ class Deliverer:
 
         Raises StoreUnavailable.
         """
-        description = await self._describe(job, content)
+        described = await self._describe(job, content)
         outcomes = []
         for recipient in job.open_recipients:
-            status, passed = await self._deliver(message, job, recipient, content, description)
+            status, passed = await self._deliver(message, job, recipient, content, described)
             state = RecipientState.DELIVERED if status.positive else RecipientState.FAILED
             outcomes.append(Outcome(recipient, state, status, dsn_passed=passed))
         return outcomes
 
     async def _deliver(
-        self, message: QueuedMessage, job: Job, recipient: Recipient, content: bytes, description: Description
+        self, message: QueuedMessage, job: Job, recipient: Recipient, content: bytes, described: _Described
     ) -> tuple[Status, bool]:
         """What became of it, and whether the notices that the sender asked for are left to others."""
         address = recipient.address
         returned = rewritten(address) and await self._accounts.hosts(address.domain)
         route = Route() if returned else await self._accounts.route(address)
         if job.destination == SENT:
-            return await self._file_all(message, job, folder.SENT, route.direct, description), False
+            return await self._file_all(message, job, folder.SENT, route.direct, described), False
         if message.id.startswith(NOTICE):
-            return await self._file_all(message, job, folder.INBOX, route.direct, description), False
+            return await self._file_all(message, job, folder.INBOX, route.direct, described), False
         refused = await self._accounts.answer(message.envelope, address) if returned else route.problem
         if refused is not None:
             return refused, False
         if _suspect(message, job):
-            return await self._keep_suspect(message, job, address, route, description), False
+            return await self._keep_suspect(message, job, address, route, described), False
         if returned:
-            return await self._forwarder.give_back(message, recipient, content, description.structure), False
+            return await self._forwarder.give_back(message, recipient, content, described.description.structure), False
         if route.foreign and looped(address, content):
             return Status(554, "5.4.6", f"mail for {address} came back: it was sent on from here before"), False
         alone = not route.filed and len(route.foreign) == 1
@@ -87,35 +94,37 @@ class Deliverer:
             await self._forwarder.forward(message, recipient, onward, content, alone)
         if not route.filed:
             return Status(250, "2.1.5", "sent on"), alone
-        return await self._file_all(message, job, folder.INBOX, route.filed, description), False
+        return await self._file_all(message, job, folder.INBOX, route.filed, described), False
 
     async def _keep_suspect(
-        self, message: QueuedMessage, job: Job, address: Address, route: Route, description: Description
+        self, message: QueuedMessage, job: Job, address: Address, route: Route, described: _Described
     ) -> Status:
         """Other hosts would blame us for it: it is in Spam here, of those it was for, else of who answers for us."""
         keepers = route.direct
         if not keepers and (role := await self._accounts.role(address.domain)) is not None:
             keepers = (role,)
-        return await self._file_all(message, job, folder.SPAM, keepers, description)
+        return await self._file_all(message, job, folder.SPAM, keepers, described)
 
     async def _file_all(
-        self, message: QueuedMessage, job: Job, where: str, accounts: Sequence[Account], description: Description
+        self, message: QueuedMessage, job: Job, where: str, accounts: Sequence[Account], described: _Described
     ) -> Status:
         for account in accounts:
-            await self._file(message, where, account, description)
+            await self._file(message, where, account, described)
         if not accounts:
             return Status(550, "5.1.1", "there is no such mailbox")
         return Status(250, "2.1.5", "filed in Sent" if job.destination == SENT else "filed")
 
-    async def _describe(self, job: Job, content: bytes) -> Description:
+    async def _describe(self, job: Job, content: bytes) -> _Described:
+        """What lists show of a message, and the text that a search looks through."""
         try:
-            return describe(content) if len(content) <= INLINE else await self._thread(lambda: describe(content))
+            return _read(content) if len(content) <= INLINE else await self._thread(lambda: _read(content))
         except Exception:
             # A fault of our parser must not keep the message from its reader: it is filed and shown raw.
             log.failure("{job_id}: the message could not be parsed", job_id=job.id)
-            return _opaque(content)
+            return _Described(_opaque(content), "")
 
-    async def _file(self, message: QueuedMessage, where: str, account: Account, description: Description) -> None:
+    async def _file(self, message: QueuedMessage, where: str, account: Account, described: _Described) -> None:
+        description = described.description
         sent = where == folder.SENT
         filed = await self._messages.file(
             Filing(
@@ -131,6 +140,7 @@ class Deliverer:
                 bcc=_blind(message, description) if sent else (),
                 seen=sent,
                 own=message.account == account.id,
+                text=described.text,
             ),
             # The queue keeps it durably until long after this; a repetition files nothing twice.
             durable=False,
@@ -142,6 +152,11 @@ class Deliverer:
 
 def _suspect(message: QueuedMessage, job: Job) -> bool:
     return any(entry.quarantine for entry in message.plan if job.id == f"{message.id}.{entry.n}")
+
+
+def _read(content: bytes) -> _Described:
+    description = describe(content)
+    return _Described(description, searchable(content, description.structure))
 
 
 def _opaque(content: bytes) -> Description:

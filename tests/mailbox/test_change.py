@@ -26,7 +26,7 @@ class ChangerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.store = FakeStore(lambda: NOW)
         self.events = FakeEvents()
-        self.changer = Changer(self.store.messages, self.events)
+        self.changer = Changer(self.store.mailbox, self.events)
         self.question = self.file(filing("question"))
         answer = description(
             "<answer@beta.example>", references=("<question@alpha.example>",), author="Bob <bob@beta.example>"
@@ -49,7 +49,7 @@ class ChangerTests(SynchronousTestCase):
     def act(self, action: str, *conversations: str, folder: str = INBOX) -> set[str]:
         """The folders that an act told of; they are told once each, with the seq that it gave."""
         self.events.published.clear()
-        seq = self.result(self.changer.act("bob", action, conversations, folder))
+        seq = self.result(self.changer.act("bob", action, conversations, folder)).seq
         self.assertEqual(seq, self.result(self.store.messages.seq("bob")))
         folders = [event.folder for event in self.events.published if isinstance(event, Changed)]
         self.assertEqual(self.events.published, [Changed("bob", name, seq) for name in folders])
