@@ -8,7 +8,8 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailsuite.mailbox.change import ACTIONS, Changer
+from mailsuite.mailbox.change import ACTIONS, Changer, action_named
+from mailsuite.model.action import Chosen
 from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.event import Changed
 from mailsuite.model.folder import ARCHIVE, FOLDERS, INBOX, SENT, SPAM, STARRED, TRASH
@@ -122,20 +123,19 @@ class ChangerTests(SynchronousTestCase):
         self.assertEqual(self.events.published, [])
 
     def test_unknown(self) -> None:
-        """Other actions and folders are refused, and nothing happens."""
-        for action, folder in (("expunge", INBOX), ("", INBOX), ("read", "nowhere"), ("read", "")):
+        """Other actions, and those that lack their target, are refused, and nothing happens."""
+        for action in ("expunge", "", "move", "label", "snooze"):
             self.failureResultOf(
-                Deferred.fromCoroutine(self.changer.act("bob", action, (self.note,), folder)), ValueError
+                Deferred.fromCoroutine(self.changer.act("bob", action, (self.note,), INBOX)), ValueError
             )
         self.assertEqual(self.events.published, [])
 
     def test_store_away(self) -> None:
         """A change that could not be written is announced to nobody."""
         self.store.fault = "gone"
-        for action in ACTIONS:
-            self.failureResultOf(
-                Deferred.fromCoroutine(self.changer.act("bob", action, (self.note,), INBOX)), StoreUnavailable
-            )
+        for name in ACTIONS:
+            doing = self.changer.do("bob", action_named(name, "7", NOW), Chosen((self.note,), place=INBOX))
+            self.failureResultOf(Deferred.fromCoroutine(doing), StoreUnavailable)
         self.assertEqual(self.events.published, [])
 
     def test_every_folder_can_be_a_source(self) -> None:
