@@ -8,7 +8,7 @@ from mailsuite.interfaces.actions import IMailActions
 from mailsuite.interfaces.events import IEventBus
 from mailsuite.model.action import Action, Chosen, Done, Selection, Verb
 from mailsuite.model.event import Changed
-from mailsuite.model.folder import ARCHIVE, INBOX, SPAM, TRASH
+from mailsuite.model.folder import ARCHIVE, INBOX, SPAM, TRASH, is_place
 
 _NAMED = {
     "read": Action(Verb.READ),
@@ -53,8 +53,10 @@ class Changer:
     async def act(self, account_id: str, action: str, conversations: Sequence[str], folder: str) -> Done:
         """Do what ``action`` names, without a target, to conversations as they stand in the list ``folder``.
 
-        Raises ValueError for an unknown name. Ids that are not the account's change nothing.
+        Raises ValueError for an unknown name or what is no list. Ids that are not the account's change nothing.
         """
+        if not is_place(folder):
+            raise ValueError(f"there is no folder {folder!r}")
         return await self.do(account_id, action_named(action), Chosen(tuple(conversations), place=folder))
 
     async def do(self, account_id: str, action: Action, selection: Selection) -> Done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -56,6 +57,15 @@ class Label:
 def label_view(label: str) -> str:
     """The name of the view that shows a label's conversations."""
     return LABEL + label
+
+
+_OWN_PLACE = re.compile(r"f[0-9a-z]{1,30}|label/[0-9a-z]{1,30}")
+"""Ids of own folders begin with f, so that they are none of the names above."""
+
+
+def is_place(text: str) -> bool:
+    """Could this be a list: a folder, a view, the id of an own folder? Whether an account has it the store knows."""
+    return text in (*FOLDERS, STARRED, SNOOZED) or _OWN_PLACE.fullmatch(text) is not None
 
 
 def in_order(folders: Iterable[str]) -> tuple[str, ...]:

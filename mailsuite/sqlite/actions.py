@@ -152,7 +152,8 @@ class _Work:
         self, c: Connection, place: str, top: Cursor | None, below: Cursor | None
     ) -> tuple[Step, Cursor | None]:
         """Change the next conversations of a list; where to go on, None at the end."""
-        bound, values = "", ()
+        bound = ""
+        values: tuple[int | str, ...] = ()
         if below is not None:
             bound, values = "AND (last_at, conversation) < (?, ?)", (below.last_at, below.id)
         elif top is not None:

@@ -8,9 +8,9 @@ from sqlite3 import Connection
 from mailsuite.interfaces.upkeep import Problem
 from mailsuite.model.folder import DELETED, FOLDERS, INBOX, SNOOZED
 from mailsuite.sqlite import conversations as derived
-from mailsuite.sqlite import indexing
 from mailsuite.sqlite.codec import encode
 from mailsuite.sqlite.messagerows import NO_LABELS, strings
+from mailsuite.sqlite.searching import account_prefix
 
 Exists = Callable[[str], bool]
 
@@ -57,7 +57,7 @@ def _problems(c: Connection, account: str, files: Exists) -> Iterator[tuple[str,
 
 def _message_problems(c: Connection, account: str, files: Exists) -> Iterator[tuple[str, bool]]:
     folders, labels = _known(c, account)
-    prefix = f'"{indexing.account_prefix(account)}"'
+    prefix = f'"{account_prefix(account)}"'
     rows = c.execute(
         "SELECT m.number, m.id, m.folder, m.labels, b.hash, b.content IS NULL AS outside, m.blob,"
         " (t.number IS NULL AND w.number IS NULL) AS indexed"
@@ -135,7 +135,7 @@ def _repair_messages(c: Connection, account: str) -> None:
 
 def _repair_index(c: Connection, account: str) -> None:
     """What is not in the index is put in with the next round."""
-    prefix = f'"{indexing.account_prefix(account)}"'
+    prefix = f'"{account_prefix(account)}"'
     rows = c.execute(
         "SELECT number FROM message WHERE account = ? AND number NOT IN (SELECT number FROM textless)", (account,)
     ).fetchall()

@@ -114,23 +114,20 @@ def _create_folder(c: Connection, account: str, name: str) -> Folder:
     own = {folder.name.casefold(): folder for folder in _folders(c, account)}
     if name.casefold() in own:
         raise Conflict(f"there is a folder {name} already")
-    levels = name.split("/")
-    parent = ""
-    for n in range(1, len(levels) + 1):
+    above, _, leaf = name.rpartition("/")
+    path = leaf
+    if above:
         # A parent keeps the name that it has, whatever case was typed.
-        path = f"{parent}/{levels[n - 1]}" if parent else levels[0]
-        known = own.get(path.casefold())
-        if known is None:
-            if len(own) == MOST:
-                raise Conflict(f"a mailbox has at most {MOST} folders of its own")
-            known = Folder(f"f{_next_id(c, account)}", path)
-            own[path.casefold()] = known
-            c.execute(
-                "INSERT INTO own_folder (account, id, name, folded) VALUES (?, ?, ?, ?)",
-                (account, known.id, path, path.casefold()),
-            )
-        parent = known.name
-    return known
+        parent = own.get(above.casefold()) or _create_folder(c, account, above)
+        path = f"{parent.name}/{leaf}"
+    if c.execute("SELECT COUNT(*) FROM own_folder WHERE account = ?", (account,)).fetchone()[0] >= MOST:
+        raise Conflict(f"a mailbox has at most {MOST} folders of its own")
+    folder = Folder(f"f{_next_id(c, account)}", path)
+    c.execute(
+        "INSERT INTO own_folder (account, id, name, folded) VALUES (?, ?, ?, ?)",
+        (account, folder.id, path, path.casefold()),
+    )
+    return folder
 
 
 def _rename_folder(c: Connection, account: str, folder: str, name: str) -> None:

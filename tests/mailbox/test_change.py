@@ -124,9 +124,12 @@ class ChangerTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """Other actions, and those that lack their target, are refused, and nothing happens."""
-        for action in ("expunge", "", "move", "label", "snooze"):
+        for action, folder in (
+            *((name, INBOX) for name in ("expunge", "", "move", "label", "snooze")),
+            *(("read", name) for name in ("nowhere", "", "deleted", "label/")),
+        ):
             self.failureResultOf(
-                Deferred.fromCoroutine(self.changer.act("bob", action, (self.note,), INBOX)), ValueError
+                Deferred.fromCoroutine(self.changer.act("bob", action, (self.note,), folder)), ValueError
             )
         self.assertEqual(self.events.published, [])
 
