@@ -26,8 +26,10 @@ from mailsuite.testing.contracts.claims import ClaimContract
 from mailsuite.testing.contracts.directory import AccountDirectoryContract
 from mailsuite.testing.contracts.job_control import JobControlContract
 from mailsuite.testing.contracts.jobs import JobStoreContract
+from mailsuite.testing.contracts.mailbox import MailboxContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
+from mailsuite.testing.contracts.search import SearchContract
 from mailsuite.testing.contracts.stores import StoreContract, Stores
 from mailsuite.testing.contracts.suppressions import SuppressionListContract
 from mailsuite.testing.contracts.threads import ThreadingContract
@@ -84,6 +86,14 @@ class SqliteClaimTests(_Sqlite, ClaimContract, TestCase):
 
 class SqliteMessageStoreTests(_Sqlite, MessageStoreContract, TestCase):
     """IMessageStore in SQLite."""
+
+
+class SqliteMailboxTests(_Sqlite, MailboxContract, TestCase):
+    """Folders, labels, actions and what becomes due in SQLite."""
+
+
+class SqliteSearchTests(_Sqlite, SearchContract, TestCase):
+    """IMailSearch in SQLite."""
 
 
 class SqliteThreadingTests(_Sqlite, ThreadingContract, TestCase):
