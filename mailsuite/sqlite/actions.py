@@ -18,6 +18,7 @@ from mailsuite.model.query import Query
 from mailsuite.sqlite import conversations as derived
 from mailsuite.sqlite import threads
 from mailsuite.sqlite.changing import Step, changed, check_folder, check_label, is_folder, messages_of, write
+from mailsuite.sqlite.search import catch_up
 from mailsuite.sqlite.searching import found
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.undoing import Record, keep, take_back
@@ -96,6 +97,7 @@ class MailActions:
                 return
 
     async def _all_found(self, work: _Work, query: Query, top: Cursor | None, total: Sum) -> None:
+        await catch_up(self._store, work.account)
         # Looked up first and changed then: what is changed may no longer be found.
         below: Cursor | None = None
         ids: list[str] = []

@@ -27,13 +27,8 @@ class MailSearch:
 
     async def search(self, account: str, query: Query, before: Cursor | None, limit: int) -> Sequence[Hit]:
         """See IMailSearch."""
-        await self.catch_up(account)
+        await catch_up(self._store, account)
         return await self._store.read(lambda c: _search(c, account, query, before, limit))
-
-    async def catch_up(self, account: str) -> None:
-        """Index what the account's mail has waiting."""
-        while await self._store.read(partial(indexing.is_behind, account=account)):
-            await self._store.write(partial(indexing.index, account=account), durable=False)
 
     async def textless(self, limit: int) -> Sequence[Textless]:
         """See IMailSearch."""
@@ -47,6 +42,12 @@ class MailSearch:
         """Index what waits, of all accounts."""
         while await self._store.write(indexing.index, durable=False):
             pass
+
+
+async def catch_up(store: Store, account: str) -> None:
+    """Index what the account's mail has waiting."""
+    while await store.read(partial(indexing.is_behind, account=account)):
+        await store.write(partial(indexing.index, account=account), durable=False)
 
 
 def _search(c: Connection, account: str, query: Query, before: Cursor | None, limit: int) -> list[Hit]:

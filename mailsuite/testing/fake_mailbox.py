@@ -30,7 +30,7 @@ from mailsuite.model.folder import (
 from mailsuite.model.marks import around, marks
 from mailsuite.model.message import Cursor, Message
 from mailsuite.model.query import Condition, Field, Hit, In, Is, Query, Text
-from mailsuite.model.terms import PREFIX_LENGTH, fold, is_paired, parts, terms
+from mailsuite.model.terms import PREFIX_LENGTH, fold, is_paired, parts, runs, terms
 from mailsuite.testing.fake_messages import FakeMessageStore
 
 
@@ -394,7 +394,7 @@ def _says(text: str, wanted: Text) -> bool:
     """Do the words stand beside each other in the text? Said once more, from the definition in model.terms."""
     typed = terms(wanted.text)
     if any(map(is_paired, typed)):
-        return fold(wanted.text.strip()) in fold(text)
+        return all(fold(wanted.text[start:end]) in fold(text) for start, end in runs(wanted.text))
     words = terms(text)
     last = typed[-1]
 
