@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 INBOX = "inbox"
@@ -94,6 +94,15 @@ def label_name(text: str) -> str:
 def same_name(one: str, other: str) -> bool:
     """Would people take the two for one name?"""
     return one.casefold() == other.casefold()
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name, or with a number behind it the first that is free; ``taken`` holds casefolded names."""
+    found, n = name, 1
+    while found.casefold() in taken:
+        n += 1
+        found = f"{name} ({n})"
+    return found
 
 
 def is_below(name: str, parent: str) -> bool:

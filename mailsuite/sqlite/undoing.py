@@ -9,7 +9,7 @@ from sqlite3 import Connection
 import msgspec
 
 from mailsuite.model.action import MOVING, UNDO_FOR, Verb
-from mailsuite.model.folder import DELETED, INBOX, SNOOZED, Folder, Label
+from mailsuite.model.folder import DELETED, INBOX, SNOOZED, Folder, Label, free_name
 from mailsuite.sqlite.changing import COLUMNS, State, Step, is_folder, state, write
 from mailsuite.sqlite.codec import Reader, decode, encode
 
@@ -56,17 +56,26 @@ def take_back(c: Connection, account: str, token: str, now: int) -> tuple[Step, 
         return None
     c.execute("DELETE FROM undo WHERE account = ? AND token = ? AND n = ?", (account, token, row["n"]))
     record = decode(_record, row["content"], f"undo {token}")
+    _bring_back(c, account, record)
+    return _restore(c, account, record.verb, record.messages)
+
+
+def _bring_back(c: Connection, account: str, record: Record) -> None:
+    """Folders and labels that were removed, under another name when theirs has been taken since."""
     for folder in record.folders:
+        taken = {row[0] for row in c.execute("SELECT folded FROM own_folder WHERE account = ?", (account,))}
+        name = free_name(folder.name, taken)
         c.execute(
-            "INSERT OR IGNORE INTO own_folder (account, id, name, folded) VALUES (?, ?, ?, ?)",
-            (account, folder.id, folder.name, folder.name.casefold()),
+            "INSERT INTO own_folder (account, id, name, folded) VALUES (?, ?, ?, ?)",
+            (account, folder.id, name, name.casefold()),
         )
     for label in record.labels:
+        taken = {row[0] for row in c.execute("SELECT folded FROM label WHERE account = ?", (account,))}
+        name = free_name(label.name, taken)
         c.execute(
-            "INSERT OR IGNORE INTO label (account, id, name, folded, colour) VALUES (?, ?, ?, ?, ?)",
-            (account, label.id, label.name, label.name.casefold(), label.colour),
+            "INSERT INTO label (account, id, name, folded, colour) VALUES (?, ?, ?, ?, ?)",
+            (account, label.id, name, name.casefold(), label.colour),
         )
-    return _restore(c, account, record.verb, record.messages)
 
 
 def _restore(c: Connection, account: str, verb: Verb, messages: Sequence[State]) -> tuple[Step, int]:

@@ -25,6 +25,7 @@ from mailsuite.model.folder import (
     TRASH,
     Folder,
     Label,
+    free_name,
     is_below,
 )
 from mailsuite.model.marks import around, marks
@@ -143,8 +144,11 @@ class FakeMailbox:
         undo = self._undos.pop((account, token), None)
         if undo is None or undo.at <= self._m.clock() - UNDO_FOR:
             raise NotThere("this can no longer be undone")
-        self._m.folders.setdefault(account, []).extend(undo.folders)
-        self._m.labels.setdefault(account, []).extend(undo.labels)
+        own, labels = self._m.folders.setdefault(account, []), self._labels(account)
+        for folder in undo.folders:
+            own.append(replace(folder, name=free_name(folder.name, {each.name.casefold() for each in own})))
+        for label in undo.labels:
+            labels.append(replace(label, name=free_name(label.name, {each.name.casefold() for each in labels})))
         by_conversation: dict[str, list[Message]] = {}
         for old, moved_at in undo.messages:
             now = self._m.all.get(old.id)
