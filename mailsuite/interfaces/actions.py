@@ -20,5 +20,6 @@ class IMailActions(Interface):
 
     async def undo(account: str, token: str) -> Done:
         """Take an action back: every message that it changed, and that is still there, gets back what it changed of
-        it; a deleted folder or label is there again, under model.folder.free_name. Once; within UNDO_FOR. NotThere afterwards.
+        it; a deleted folder or label is there again, under model.folder.free_name. Once; within UNDO_FOR. NotThere
+        afterwards.
         """
