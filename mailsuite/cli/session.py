@@ -30,9 +30,11 @@ from mailsuite.sqlite.directory import AccountDirectory
 from mailsuite.sqlite.job_control import JobControl
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.schema import SchemaRefused
+from mailsuite.sqlite.search import MailSearch
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.suppressions import SuppressionList
 from mailsuite.sqlite.trace import TraceStore
+from mailsuite.sqlite.upkeep import MailboxUpkeep
 
 
 class Tools:
@@ -58,6 +60,17 @@ class Tools:
     def suppressions(self) -> SuppressionList:
         """Where bulk mail does not go."""
         return SuppressionList(self._store)
+
+    @cached_property
+    def mailboxes(self) -> MailboxUpkeep:
+        """Whether mailboxes are consistent."""
+        keeper = BlobKeeper(self._store, self.settings.database.with_name("blobs"))
+        return MailboxUpkeep(self._store, keeper.files.exists)
+
+    @cached_property
+    def search(self) -> MailSearch:
+        """The index of mail."""
+        return MailSearch(self._store)
 
     @staticmethod
     def clock() -> int:

@@ -49,6 +49,11 @@ class IMailboxUpkeep(Interface):
     async def accounts(after: str, limit: int) -> Sequence[str]:
         """Accounts that have a mailbox, in order, after the given one."""
 
+    async def check_store(repair: bool) -> Sequence[Problem]:
+        """What does not fit in the store as a whole, of no account: damaged files, a damaged search index. With
+        ``repair`` the index is made anew.
+        """
+
     async def check(account: str, repair: bool) -> Sequence[Problem]:
         """What does not fit in a mailbox: rows, counters and the index that differ from what the messages say, messages
         without a content. With ``repair`` all that can be put right is; a second check finds only what is lost.

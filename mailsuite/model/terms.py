@@ -35,7 +35,7 @@ _SOURCE_RUNS = re.compile(
 )
 _ALIKE = str.maketrans({"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ħ": "h"})
 
-_LONG = 9
+_LONG = 11
 _SHORTEST_PART = 4
 _FIRST_PART = 3
 

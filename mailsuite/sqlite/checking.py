@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from sqlite3 import Connection
+from sqlite3 import Connection, DatabaseError
 
 from mailsuite.interfaces.upkeep import Problem
 from mailsuite.model.folder import DELETED, FOLDERS, INBOX, SNOOZED
 from mailsuite.sqlite import conversations as derived
+from mailsuite.sqlite import indexing
 from mailsuite.sqlite.codec import encode
 from mailsuite.sqlite.messagerows import NO_LABELS, strings
 from mailsuite.sqlite.searching import account_prefix
@@ -15,6 +16,19 @@ from mailsuite.sqlite.searching import account_prefix
 Exists = Callable[[str], bool]
 
 _INDEXED = "SELECT 1 FROM message_index WHERE rowid = ? AND message_index MATCH ?"
+
+
+def check_store(c: Connection, repair_it: bool) -> list[Problem]:
+    """What is damaged whatever the account; the index is made anew with ``repair_it``."""
+    told = [row[0] for row in c.execute("PRAGMA quick_check(10)")]
+    problems = [Problem("", f"the database file is damaged: {line}", lost=True) for line in told if line != "ok"]
+    try:
+        c.execute("INSERT INTO message_index (message_index) VALUES ('integrity-check')")
+    except DatabaseError as error:
+        problems.append(Problem("", f"the search index is damaged: {error}"))
+        if repair_it:
+            indexing.rebuild(c)
+    return problems
 
 
 def check(c: Connection, account: str, files: Exists) -> list[Problem]:
@@ -72,8 +86,16 @@ def _message_problems(c: Connection, account: str, files: Exists) -> Iterator[tu
             yield f"message {row['id']} has a label that is not there", False
         if row["hash"] is None or (row["outside"] and not files(row["blob"])):
             yield f"message {row['id']} has lost its content", True
-        if row["indexed"] and c.execute(_INDEXED, (row["number"], prefix)).fetchone() is None:
+        if row["indexed"] and not _in_index(c, row["number"], prefix):
             yield f"message {row['id']} is not in the search index", False
+
+
+def _in_index(c: Connection, number: int, prefix: str) -> bool:
+    try:
+        return c.execute(_INDEXED, (number, prefix)).fetchone() is not None
+    except DatabaseError:
+        # Damaged as a whole: check_store tells it, and has every message indexed again.
+        return True
 
 
 def _all_conversations(c: Connection, account: str) -> list[str]:
@@ -140,7 +162,7 @@ def _repair_index(c: Connection, account: str) -> None:
         "SELECT number FROM message WHERE account = ? AND number NOT IN (SELECT number FROM textless)", (account,)
     ).fetchall()
     for (number,) in rows:
-        if c.execute(_INDEXED, (number, prefix)).fetchone() is None:
+        if not _in_index(c, number, prefix):
             c.execute("INSERT OR IGNORE INTO unindexed (account, number) VALUES (?, ?)", (account, number))
 
 

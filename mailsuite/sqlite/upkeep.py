@@ -40,6 +40,10 @@ class MailboxUpkeep:
         """See IMailboxUpkeep."""
         return await self._store.read(partial(_accounts, after=after, limit=limit))
 
+    async def check_store(self, repair: bool) -> Sequence[Problem]:
+        """See IMailboxUpkeep."""
+        return await self._store.write(partial(checking.check_store, repair_it=repair))
+
     async def check(self, account: str, repair: bool) -> Sequence[Problem]:
         """See IMailboxUpkeep."""
         work = partial(checking.check, account=account, files=self._files)

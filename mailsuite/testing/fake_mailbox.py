@@ -379,6 +379,10 @@ class FakeMailbox:
         self._m.check()
         return sorted(account for account in self._m.seqs if account > after)[:limit]
 
+    async def check_store(self, repair: bool) -> Sequence[Problem]:
+        self._m.check()
+        return ()
+
     async def check(self, account: str, repair: bool) -> Sequence[Problem]:
         self._m.check()
         return ()
