@@ -26,7 +26,7 @@ def add(wiring: Wiring) -> None:
     # Touched first, so that Redis runs before anything connects to it.
     _ = wiring.private_redis
     web = wiring.settings.web
-    upkeep, search = wiring.upkeep, wiring.search
+    upkeep, search = wiring.mailboxes.upkeep, wiring.mailboxes.search
 
     async def tidy() -> None:
         now = wiring.clock()

@@ -13,12 +13,12 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from mailsuite.daemons.mailboxes import Mailboxes
 from mailsuite.daemons.services import Every, Loop, Part
 from mailsuite.daemons.slot import Slot
 from mailsuite.interfaces.schedule import Limits
 from mailsuite.login.checker import CredentialChecker
 from mailsuite.login.passwords import Passwords
-from mailsuite.mailbox.upkeep import Upkeep
 from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.deliver import Deliverer
 from mailsuite.mda.forward import Forwarder
@@ -51,17 +51,13 @@ from mailsuite.runtime.settings import Settings
 from mailsuite.runtime.sockets import stream_endpoints
 from mailsuite.runtime.threads import Threads
 from mailsuite.runtime.trace_writer import TraceWriter
-from mailsuite.sqlite.actions import MailActions
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
-from mailsuite.sqlite.folders import FolderStore
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
-from mailsuite.sqlite.search import MailSearch
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.suppressions import SuppressionList
 from mailsuite.sqlite.trace import TraceStore
-from mailsuite.sqlite.upkeep import MailboxUpkeep
 from mailsuite.sqlite.zones import ZoneSource
 
 log = Logger()
@@ -118,25 +114,9 @@ class Wiring:
         return MessageStore(self.store, self.random)
 
     @cached_property
-    def actions(self) -> MailActions:
-        """What is done to mail."""
-        return MailActions(self.store, self.random)
-
-    @cached_property
-    def folders(self) -> FolderStore:
-        """Own folders and labels."""
-        return FolderStore(self.store, self.random)
-
-    @cached_property
-    def search(self) -> MailSearch:
-        """The index of mail."""
-        return MailSearch(self.store)
-
-    @cached_property
-    def upkeep(self) -> Upkeep:
-        """What becomes due in mailboxes."""
-        kept = MailboxUpkeep(self.store, self._keeper.files.exists)
-        return Upkeep(kept, self.search, self.blobs, self.events, self.cpu.run, self.clock)
+    def mailboxes(self) -> Mailboxes:
+        """What is done to mail, searched in it, and becomes due."""
+        return Mailboxes(self.store, self._keeper, self.blobs, self.events, self.cpu.run, self.clock, self.random)
 
     @cached_property
     def directory(self) -> AccountDirectory:
