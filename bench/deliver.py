@@ -2,7 +2,7 @@
 
 The queue is filled while nothing may leave (ours: the suite is stopped; Postfix: its smtp transport is deferred). The
 clock runs from "go" (the suite's line "ready"; postqueue -f) until the queue is empty. 4 kB messages, to one
-destination and to fifty; both peers may have 20 links to a destination. Needs root, as Postfix does.
+destination and to fifty; both peers may have 20 links to a destination, and neither signs. Needs root, as Postfix does.
 
     .venv/bin/python bench/deliver.py [messages ...]
 """
@@ -41,7 +41,7 @@ PATIENCE = 900
 
 def content(n: int) -> bytes:
     """A message of ``SIZE`` octets, each another one."""
-    head = f"From: load@alpha.example\r\nSubject: load {n}\r\nMessage-ID: <load{n}@alpha.example>\r\n\r\n".encode()
+    head = f"From: load@load.example\r\nSubject: load {n}\r\nMessage-ID: <load{n}@load.example>\r\n\r\n".encode()
     return head + (b"x" * 78 + b"\r\n") * ((SIZE - len(head)) // 80)
 
 
@@ -54,7 +54,7 @@ async def _preload(reactor: object, path: Path, count: int, destinations: int) -
         body, at = content(n), now()
         domain = f"d{n % destinations}.example"
         to = (Recipient(Address("u", domain)),)
-        sender = Address("load", "alpha.example")
+        sender = Address("load", "load.example")
         message = QueuedMessage(
             id=ordered_id(at, os.urandom),
             blob=sha256(body).hexdigest(),

@@ -21,8 +21,9 @@ async def host_domain(tools: Tools, name: str, alias_of: str = "") -> Domain:
     if label.startswith("[") or "." not in label:
         raise ValueError(f"{name!r} is not a domain that can be hosted")
     month = datetime.now(UTC).strftime("%Y%m")
-    keys = await tools.threads.run(new_dkim_keys, month)
-    domain = Domain(label, now(), keys, target)
+    created = now()
+    keys = await tools.threads.run(lambda: new_dkim_keys(month, created))
+    domain = Domain(label, created, keys, target)
     await tools.directory.add_domain(domain)
     return domain
 

@@ -18,10 +18,13 @@ _COMMANDS = {
     "check": "mailsuite.cli.check:check",
     "check-config": "mailsuite.cli.check:check_config",
     "demo": "mailsuite.cli.demo:demo",
+    "dkim": "mailsuite.cli.dkim:dkim",
+    "dns": "mailsuite.cli.dns:dns",
+    "doctor": "mailsuite.cli.doctor:doctor",
     "domain": "mailsuite.cli.domain:domain",
+    "forward": "mailsuite.cli.forward:forward",
     "queue": "mailsuite.cli.queue:queue",
     "suppression": "mailsuite.cli.suppression:suppression",
-    "forward": "mailsuite.cli.forward:forward",
     "trace": "mailsuite.cli.trace:trace",
 }
 

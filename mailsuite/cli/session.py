@@ -35,6 +35,7 @@ from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.suppressions import SuppressionList
 from mailsuite.sqlite.trace import TraceStore
 from mailsuite.sqlite.upkeep import MailboxUpkeep
+from mailsuite.sqlite.zones import ZoneSource
 
 
 class Tools:
@@ -55,6 +56,11 @@ class Tools:
     def traces(self) -> TraceStore:
         """What happened in SMTP sessions."""
         return TraceStore(self._store)
+
+    @cached_property
+    def zones(self) -> ZoneSource:
+        """What the DNS service is authoritative for."""
+        return ZoneSource(self._store)
 
     @cached_property
     def suppressions(self) -> SuppressionList:

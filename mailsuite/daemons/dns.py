@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from twisted.application.service import IService
+from twisted.python.usage import UsageError
 
 from mailsuite.daemons.launch import Options, make_service
 from mailsuite.daemons.wiring import Wiring
+from mailsuite.dns.blocklist import Blocklist
+from mailsuite.dns.records import MailHost
+from mailsuite.dns.tlsa import tlsa_data
+from mailsuite.dns.transfer import TransferKey, Transfers
 from mailsuite.net.dns_authority import DnsAuthority
+from mailsuite.net.dns_blocklist import BlocklistFiles
 from mailsuite.net.dns_forwarder import Forwarder
 from mailsuite.net.dns_server import DnsServer, Listen
+from mailsuite.net.dns_transfer import ZoneTransfers
 from mailsuite.runtime.daemon import Stage
+from mailsuite.runtime.settings import Settings
 from mailsuite.runtime.sockets import handed_sockets
 
 __all__ = ["Options", "add", "makeService"]
@@ -29,20 +37,64 @@ def add(wiring: Wiring) -> None:
         listen,
         forwarder=Forwarder(wiring.reactor, settings.dns.upstreams) if settings.dns.upstreams else None,
         networks=[str(network) for network in settings.dns.clients],
+        rate=settings.dns.responses_per_second,
+        client_rate=settings.dns.client_queries_per_second,
+        nxdomain=settings.dns.blocked == "nxdomain",
     )
     authority = DnsAuthority(
         wiring.reactor,
         wiring.cpu,
         wiring.zones,
         server.reload,
-        hostname=settings.server.hostname,
-        addresses=settings.dns.addresses,
-        nameservers=settings.dns.nameservers,
-        ttl=settings.dns.ttl // 1000,
+        mail_host(settings),
+        settings.dns.reverse,
+        settings.dns.zones,
     )
+    if settings.dns.secondaries:
+        reading = Transfers(_keys(settings))
+        transfers = ZoneTransfers(
+            wiring.reactor, wiring.cpu, authority.zone, settings.dns.secondaries, reading, wiring.random
+        )
+        server.transfers = transfers
+        authority.changed = transfers.serve
+        wiring.daemon.add(transfers, Stage.WORK)
+    if settings.dns.blocklists:
+
+        def block(blocklist: Blocklist) -> None:
+            server.blocklist = blocklist
+
+        lists = BlocklistFiles(wiring.reactor, wiring.cpu, block, settings.dns.blocklists, settings.dns.allowed)
+        wiring.daemon.add(lists, Stage.WORK)
     wiring.daemon.add(authority, Stage.WORK)
     wiring.daemon.add(server, Stage.DOOR)
     wiring.daemon.before_ready(authority.refresh)
+
+
+def _keys(settings: Settings) -> list[TransferKey]:
+    """The TSIG keys of the secondaries. Raises UsageError that names the line."""
+    path = settings.dns.transfer_keys
+    keys = []
+    for number, line in enumerate(path.read_text().splitlines() if path else (), 1):
+        if line.strip() and not line.startswith("#"):
+            try:
+                keys.append(TransferKey.parse(line))
+            except ValueError as error:
+                raise UsageError(f"{path}:{number}: {error}") from None
+    return keys
+
+
+def mail_host(settings: Settings) -> MailHost:
+    """What the zones of hosted domains say of this host."""
+    dns, certificate = settings.dns, settings.tls.certificate
+    return MailHost(
+        settings.server.hostname,
+        dns.addresses,
+        dns.nameservers,
+        dns.ttl // 1000,
+        tlsa_data(certificate.read_bytes()) if certificate else "",
+        dns.caa,
+        "" if dns.mta_sts == "off" else dns.mta_sts,
+    )
 
 
 def makeService(options: Options) -> IService:

@@ -12,8 +12,9 @@ __all__ = ["Options", "add", "makeService"]
 
 
 def add(wiring: Wiring) -> None:
-    """Work on the local lane."""
+    """Work on the local lane; what this very process accepts is filed without taking turns."""
     wiring.work(wiring.local_worker, Lane.LOCAL)
+    wiring.file_directly()
 
 
 def makeService(options: Options) -> IService:

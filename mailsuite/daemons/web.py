@@ -15,6 +15,7 @@ from mailsuite.runtime.listener import Listener
 from mailsuite.runtime.sockets import stream_endpoints
 from mailsuite.runtime.webroot import webroot
 from mailsuite.web.app import WebApp
+from mailsuite.web.sts import PolicyPage
 
 __all__ = ["Options", "add", "makeService"]
 
@@ -40,6 +41,11 @@ def add(wiring: Wiring) -> None:
         random=wiring.random,
         health=wiring.health,
         metrics=wiring.figures,
+        policies=PolicyPage(
+            wiring.accounts.hosts,
+            settings.server.hostname,
+            "" if settings.dns.mta_sts == "off" else settings.dns.mta_sts,
+        ),
     )
     site = app.site(wiring.reactor)
     wiring.daemon.add(Listener(stream_endpoints(wiring.reactor, web.listen), site), Stage.DOOR)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -13,195 +12,46 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from mailsuite.daemons.mailboxes import Mailboxes
+from mailsuite.daemons.foundations import Foundations
 from mailsuite.daemons.services import Every, Loop, Part
 from mailsuite.daemons.slot import Slot
-from mailsuite.interfaces.schedule import Limits
 from mailsuite.login.checker import CredentialChecker
 from mailsuite.login.passwords import Passwords
 from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.deliver import Deliverer
 from mailsuite.mda.forward import Forwarder
 from mailsuite.model.address import Address
-from mailsuite.model.errors import LookupFailed, MailError, ScheduleUnavailable, StoreUnavailable
 from mailsuite.model.job import Job, Lane, Outcome, QueuedMessage, RecipientState
 from mailsuite.msa.allowance import Allowance, Rates
 from mailsuite.mta.notices import Notices
 from mailsuite.mta.srs import Srs
-from mailsuite.net.dns_client import StubResolver
 from mailsuite.net.proxy_protocol import ProxyEndpoint
 from mailsuite.net.tls import ServerTls
 from mailsuite.queue.accept import Queue
 from mailsuite.queue.delays import Delays
+from mailsuite.queue.direct import Direct
 from mailsuite.queue.reconcile import Reconciler
 from mailsuite.queue.settle import RetryPolicy
 from mailsuite.queue.suppress import Suppressing
 from mailsuite.queue.worker import Attempt, Tools, Worker
-from mailsuite.redis.connection import Link
-from mailsuite.redis.counters import RedisCounter
-from mailsuite.redis.events import RedisEvents
-from mailsuite.redis.schedule import RedisSchedule
-from mailsuite.redis.server import PrivateServer
-from mailsuite.runtime.clock import now
 from mailsuite.runtime.daemon import Daemon, Stage
-from mailsuite.runtime.lenient_counter import LenientCounter
 from mailsuite.runtime.metrics import CounterFamily, GaugeFamily, Metrics
 from mailsuite.runtime.network_values import Listen, Network
 from mailsuite.runtime.settings import Settings
 from mailsuite.runtime.sockets import stream_endpoints
-from mailsuite.runtime.threads import Threads
-from mailsuite.runtime.trace_writer import TraceWriter
-from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
-from mailsuite.sqlite.directory import AccountDirectory
-from mailsuite.sqlite.jobs import JobStore
-from mailsuite.sqlite.messages import MessageStore
-from mailsuite.sqlite.store import Store
-from mailsuite.sqlite.suppressions import SuppressionList
-from mailsuite.sqlite.trace import TraceStore
-from mailsuite.sqlite.zones import ZoneSource
+from mailsuite.sqlite.final_delivery import FinalDelivery
 
 log = Logger()
 
 T = TypeVar("T")
 
-Check = Callable[[], Awaitable[None]]
-"""A health check: raises when its part is not up."""
 
-
-class Wiring:
-    """Makes each shared part once and puts it into the daemon, so that it starts before what needs it."""
+class Wiring(Foundations):
+    """The queue, filing, certificates."""
 
     def __init__(self, reactor: Any, settings: Settings, daemon: Daemon, name: str) -> None:
-        self.reactor = reactor
-        self.settings = settings
-        self.daemon = daemon
-        self.name = name
-        self.clock = now
-        self.random = os.urandom
-        self.checks: dict[str, Check] = {}
+        super().__init__(reactor, settings, daemon, name)
         self._srs: Srs | None = None
-
-    def _base(self, start: Callable[[], object], stop: Callable[[], Awaitable[None]]) -> None:
-        self.daemon.add(Part(start, stop), Stage.BASE)
-
-    # Storage
-
-    @cached_property
-    def store(self) -> Store:
-        """The database, open from the daemon's start to its stop."""
-        store = Store(self.settings.database, self.reactor, self.clock)
-        self._base(store.start, store.stop)
-        self.checks["store"] = store.ping
-        return store
-
-    @cached_property
-    def _keeper(self) -> BlobKeeper:
-        return BlobKeeper(self.store, self.settings.database.with_name("blobs"))
-
-    @cached_property
-    def blobs(self) -> BlobStore:
-        """Contents."""
-        return BlobStore(self.store, self._keeper)
-
-    @cached_property
-    def jobs(self) -> JobStore:
-        """The queue's truth."""
-        return JobStore(self.store, self._keeper)
-
-    @cached_property
-    def messages(self) -> MessageStore:
-        """Mailboxes."""
-        return MessageStore(self.store, self.random)
-
-    @cached_property
-    def mailboxes(self) -> Mailboxes:
-        """What is done to mail, searched in it, and becomes due."""
-        return Mailboxes(self.store, self._keeper, self.blobs, self.events, self.cpu.run, self.clock, self.random)
-
-    @cached_property
-    def directory(self) -> AccountDirectory:
-        """Domains and accounts."""
-        return AccountDirectory(self.store)
-
-    @cached_property
-    def zones(self) -> ZoneSource:
-        """What the DNS service is authoritative for."""
-        return ZoneSource(self.store)
-
-    @cached_property
-    def traces(self) -> TraceStore:
-        """What happened in SMTP sessions."""
-        return TraceStore(self.store)
-
-    @cached_property
-    def suppressions(self) -> SuppressionList:
-        """Where bulk mail does not go."""
-        return SuppressionList(self.store)
-
-    @cached_property
-    def trace(self) -> TraceWriter:
-        """Takes the traces of this process's sessions."""
-        writer = TraceWriter(self.reactor, self.traces)
-        self._base(lambda: None, writer.stop)
-        return writer
-
-    # Redis
-
-    @cached_property
-    def private_redis(self) -> PrivateServer | None:
-        """Our own server when none is configured, as a child of this process."""
-        if self.settings.redis.url:
-            return None
-        server = PrivateServer(self.reactor, self.settings.server.data)
-        self.daemon.add(server, Stage.BASE)
-        return server
-
-    @cached_property
-    def link(self) -> Link:
-        """The way to Redis. A daemon starts without it too, unless Redis refuses us: that needs a person."""
-        url = self.settings.redis.url or PrivateServer(self.reactor, self.settings.server.data).url
-        link = Link(self.reactor, url)
-        self._base(lambda: None, link.close)
-        self.daemon.before_ready(self._greet_redis)
-        self.checks["redis"] = link.ping
-        return link
-
-    async def _greet_redis(self) -> None:
-        try:
-            await self.link.ready()
-        except ScheduleUnavailable as error:
-            log.warn("starting without Redis: {error}", error=str(error))
-
-    @cached_property
-    def schedules(self) -> Mapping[Lane, RedisSchedule]:
-        """One schedule for each lane."""
-        remote = Limits(max_concurrency=self.settings.delivery.destination_concurrency)
-        return {
-            Lane.LOCAL: RedisSchedule(self.link, Lane.LOCAL),
-            Lane.REMOTE: RedisSchedule(self.link, Lane.REMOTE, remote),
-        }
-
-    @cached_property
-    def events(self) -> RedisEvents:
-        """The event bus."""
-        return RedisEvents(self.link)
-
-    @cached_property
-    def counter(self) -> RedisCounter:
-        """Rates."""
-        return RedisCounter(self.link)
-
-    @cached_property
-    def rates(self) -> LenientCounter:
-        """The same, for limits that are off while Redis is down."""
-        return LenientCounter(self.counter, self.clock)
-
-    @cached_property
-    def allowance(self) -> Allowance:
-        """What accounts may send."""
-        msa = self.settings.msa
-        rates = Rates(msa.messages_per_hour, msa.messages_per_day, msa.recipients_per_hour, msa.recipients_per_day)
-        return Allowance(self.rates, rates)
 
     # The queue
 
@@ -238,7 +88,6 @@ class Wiring:
             self.slot.worker(lane.value),
             lane,
             self.jobs,
-            self.blobs,
             self.queue.recent,
             self.schedules[lane],
             self._counted(lane, Suppressing(attempt, self.suppressions, self.clock)),
@@ -308,7 +157,7 @@ class Wiring:
     def work(self, worker: Worker, lane: Lane) -> None:
         """Run a worker, and what looks after the jobs of its lane, from start to stop."""
         self.daemon.add(Loop(worker), Stage.WORK)
-        reconciler = Reconciler(self.jobs, {lane: self.schedules[lane]}, self.clock, self.sleep)
+        reconciler = Reconciler(self.jobs, {lane: self.schedules[lane]}, self.clock, self.sleep, worker.expire)
         self.daemon.add(Loop(reconciler), Stage.WORK)
         schedule = self.schedules[lane]
         delays = Delays(worker.name, lane, self.jobs, schedule, self.notices, self.policy, self.clock)
@@ -326,6 +175,7 @@ class Wiring:
             self.rewriting,
             postmaster.key if postmaster else "",
             self.settings.mda.subaddress,
+            self.settings.server.hostname,
             self.settings.dns.addresses,
         )
 
@@ -336,8 +186,8 @@ class Wiring:
         return self._srs
 
     @cached_property
-    def local_worker(self) -> Worker:
-        """Files mail: run by the mda; web and msa have it do eager jobs."""
+    def deliverer(self) -> Deliverer:
+        """Files mail, or sends it on."""
         forwarder = Forwarder(
             self.queue,
             self.directory,
@@ -346,15 +196,37 @@ class Wiring:
             self.settings.server.hostname,
             self.clock,
         )
-        deliverer = Deliverer(self.accounts, self.messages, self.events, self.cpu.run, forwarder)
-        return self.worker(Lane.LOCAL, deliverer.attempt)
+        hostname = self.settings.server.hostname
+        return Deliverer(self.accounts, self.messages, self.events, self.cpu.run, forwarder, hostname)
+
+    @cached_property
+    def local_worker(self) -> Worker:
+        """Files mail: run by the mda; web and msa have it do eager jobs."""
+        return self.worker(Lane.LOCAL, self.deliverer.attempt)
+
+    def file_directly(self) -> None:
+        """File what this process accepts without asking the schedule for turns."""
+        direct = Direct(
+            self.deliverer.plain,
+            FinalDelivery(self.store, self.random),
+            self.events,
+            self.queue.schedule,
+            self.policy,
+            self.clock,
+            self.sleep,
+            self.reactor.seconds,
+            self.local_worker.name,
+            lambda outcome: self._outcomes.add(lane=Lane.LOCAL.value, outcome=outcome.state.value),
+        )
+        self.queue.file_directly(direct.take)
+        self.daemon.add(Part(lambda: None, direct.stop), Stage.WORK)
 
     def eager(self) -> None:
         """Have eager jobs done in the request, by the worker of this process."""
         self.queue.run_eagerly(self.local_worker.attempt_now)
         self.daemon.before_ready(self.local_worker.free_slot)
 
-    # Threads, names, certificates
+    # Certificates, passwords
 
     @cached_property
     def certificate(self) -> ServerTls | None:
@@ -389,41 +261,8 @@ class Wiring:
         return CredentialChecker(self.directory, self.counter, self.cpu.run, Passwords())
 
     @cached_property
-    def cpu(self) -> Threads:
-        """For work above some milliseconds: parsing, hashing of passwords. Two at a time."""
-        threads = Threads(self.reactor, "cpu", 2)
-
-        async def stop() -> None:
-            threads.stop()
-
-        self._base(threads.start, stop)
-        return threads
-
-    @cached_property
-    def resolver(self) -> StubResolver:
-        """The suite's own look-ups."""
-        resolver = StubResolver(self.reactor, [self.settings.dns.asked])
-        self.checks["dns"] = self._dns_answers
-        return resolver
-
-    async def _dns_answers(self) -> None:
-        await self.resolver.lookup(self.settings.server.hostname, "A")
-
-    async def health(self) -> Mapping[str, str]:
-        """The state of each part of this process: "ok" or what is wrong, in words."""
-        found = {}
-        for name, check in self.checks.items():
-            try:
-                await Deferred.fromCoroutine(_run(check)).addTimeout(5, self.reactor)
-                found[name] = "ok"
-            except StoreUnavailable as error:
-                found[name] = error.detail
-            except (LookupFailed, MailError, ScheduleUnavailable) as error:
-                found[name] = str(error)
-            except Exception as error:
-                found[name] = f"does not answer: {type(error).__name__}"
-        return found
-
-
-async def _run(check: Check) -> None:
-    await check()
+    def allowance(self) -> Allowance:
+        """What accounts may send."""
+        msa = self.settings.msa
+        rates = Rates(msa.messages_per_hour, msa.messages_per_day, msa.recipients_per_hour, msa.recipients_per_day)
+        return Allowance(self.rates, rates)

@@ -39,11 +39,42 @@ class Foreign:
     limit: int
 
 
+READY = 4096
+"""Queries whose responses are kept ready."""
+_ADMITTED = 7
+"""Bits of a query's id that must be 0 for its response to be kept: what is asked often gets in soon, what is asked
+once (random names) seldom."""
+
+
 class Answerer:
-    """``table`` may be swapped at any moment."""
+    """``table`` may be swapped at any moment.
+
+    ``ready``, by recursion (see :meth:`answer`), has the responses to queries that come again and again, both without
+    their ids: two that are the same after the id get the same response.
+    """
 
     def __init__(self, table: Table) -> None:
-        self.table = table
+        self._table = table
+        self.ready: tuple[dict[bytes, bytes], dict[bytes, bytes]] = ({}, {})
+
+    @property
+    def table(self) -> Table:
+        """What is answered from."""
+        return self._table
+
+    @table.setter
+    def table(self, table: Table) -> None:
+        self._table = table
+        for ready in self.ready:
+            ready.clear()
+
+    def keep(self, data: bytes, response: bytes, recursion: bool) -> None:
+        """Perhaps keep a response to a datagram ready."""
+        if not data[1] & _ADMITTED:
+            ready = self.ready[recursion]
+            if len(ready) >= READY:
+                ready.clear()
+            ready[data[2:]] = response[2:]
 
     def answer(self, data: bytes, recursion: bool = False) -> bytes | Foreign | None:
         """The response to a datagram; None: stay silent.
@@ -65,9 +96,10 @@ class Answerer:
         if data[2] < 8:
             asker += data[2] & 1 | (2 if recursion else 0)
             name = data[12:end].lower()
-            entry = self.table.answers.get(name + data[end:past])
+            entry = self._table.answers.get(name + data[end:past])
             if entry is not None:
-                response = data[:2] + entry[0][asker] + data[12:past] + entry[1] + tail
+                heads = self._table.heads[entry[0] << 8 | entry[1]]
+                response = data[:2] + heads[asker] + data[12:past] + entry[2:] + tail
                 return response if len(response) <= limit else cut(response, limit)
             kind = data[end : end + 2]
             if data[end + 2 : past] == _IN and kind not in _REFUSED_TYPES:
@@ -99,9 +131,10 @@ class Answerer:
             return wire.error_response(query, wire.REFUSED, recursion)
         asker = bool(query.flags & wire.RD) + 2 * recursion + 4 * query.edns
         tail = wire.opt(query.do) if query.edns else b""
-        entry = self.table.answers.get(name + question[-4:])
+        entry = self._table.answers.get(name + question[-4:])
         if entry is not None:
-            return cut(query.id + entry[0][asker] + question + entry[1] + tail, limit)
+            heads = self._table.heads[entry[0] << 8 | entry[1]]
+            return cut(query.id + heads[asker] + question + entry[2:] + tail, limit)
         found = self._template(name, kind)
         elsewhere = recursion and query.recursion
         if found is None or (found.referral and elsewhere):
@@ -112,7 +145,7 @@ class Answerer:
         response = query.id + found.heads[asker] + question + found.body(len(name)) + tail
         if not found.leaves or depth == _ALIASES:
             return cut(response, limit)
-        if self.table.covers(found.leaves):
+        if self._table.covers(found.leaves):
             onward = query._replace(question=found.leaves + question[-4:], edns=False, do=False)
             rest = self._respond(onward, recursion, wire.STREAM_SIZE, depth + 1)
             if isinstance(rest, Foreign):
@@ -122,7 +155,7 @@ class Answerer:
 
     def _template(self, name: bytes, kind: bytes) -> Template | None:
         """What serves a name and type without an entry; None when the name is in no zone of ours, or no name."""
-        names, size = self.table.names, len(name)
+        names, size = self._table.names, len(name)
         node = names.get(name)
         if node is not None:
             return node.any if kind == _ANY else node.default

@@ -5,12 +5,13 @@ RFC 1034 section 4.3.2, RFC 2308, RFC 4592, RFC 8020, RFC 8482.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailsuite.dns import wire
+from mailsuite.dns.rdata import Rdata
 from mailsuite.dns.render import Reply, Template, exact, template
-from mailsuite.dns.zonedata import Rdata, RRset, ZoneData, parents, within
+from mailsuite.dns.zonedata import RRset, ZoneData, parents, within
 
 _IN = b"\0\1"
 _WILD = b"\1*"
@@ -19,7 +20,23 @@ _TARGETS = frozenset({wire.NS, wire.MX, wire.SRV})
 _ANY = wire.ANY.to_bytes(2, "big")
 _HINFO = (Rdata(b"\x07RFC8482\x00"),)
 
-Answers = Mapping[bytes, tuple[wire.Heads, bytes]]
+
+class Shelf:
+    """All heads of responses that occur, each once: answers have its two-octet number before their body."""
+
+    def __init__(self) -> None:
+        self.heads: list[wire.Heads] = []
+        self._numbers: dict[wire.Heads, bytes] = {}
+
+    def number(self, heads: wire.Heads) -> bytes:
+        """That of ``heads``. Raises ValueError when there are too many kinds of responses."""
+        number = self._numbers.get(heads)
+        if number is None:
+            if len(self.heads) > 0xFFFF:
+                raise ValueError("there are too many kinds of responses")
+            number = self._numbers[heads] = len(self.heads).to_bytes(2, "big")
+            self.heads.append(heads)
+        return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +53,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """All answers. Keys: lower-case wire name + type + class for ``answers``, the name for ``names``."""
+    """All answers. Keys: lower-case wire name + type + class for ``answers``, the name for ``names``.
 
-    answers: Answers
+    An answer is the number of its heads (see Shelf) and its body.
+    """
+
+    answers: Mapping[bytes, bytes]
     names: Mapping[bytes, Node]
+    heads: Sequence[wire.Heads]
 
     def covers(self, name: bytes) -> bool:
         """Does the lower-case wire name lie in one of our zones?"""
@@ -152,22 +173,28 @@ class _ZoneCompiler:
                     kinds.add(wire.DS)
         return kinds
 
-    def compile(self, answers: dict[bytes, tuple[wire.Heads, bytes]], names: dict[bytes, Node]) -> None:
+    def compile(self, answers: dict[bytes, bytes], names: dict[bytes, Node], shelf: Shelf) -> None:
         """Add the zone's answers and nodes."""
         origin = self._data.origin
+
+        def exactly(name: bytes, kind: int) -> None:
+            heads, body = exact(name, self.reply(name, kind))
+            answers[_key(name, kind)] = shelf.number(heads) + body
+
         nodata = template(origin, Reply(authority=[self._negative]))
         hinfo = template(origin, Reply(answer=[RRset(_WILD, wire.HINFO, 3600, _HINFO)]), _WILD)
-        nxdomain = {b"": template(origin, Reply(wire.NXDOMAIN, authority=[self._negative]))}
+        # The same body, but for the rcode.
+        nxdomain = {b"": replace(nodata, heads=wire.heads(wire.NXDOMAIN, True, 0, 1))}
         plain, empty = Node(nodata, hinfo, nxdomain), Node(nodata, nodata, nxdomain)
         for name in self._existing:
             if name in self._cuts:
                 referral = template(name, self.reply(name, wire.NS))
                 names[name] = Node(referral, referral, {b"": referral})
-                answers[_key(name, wire.DS)] = exact(name, self.reply(name, wire.DS))
+                exactly(name, wire.DS)
                 continue
             types = self._visible.get(name, {})
             for kind in self._kinds(name):
-                answers[_key(name, kind)] = exact(name, self.reply(name, kind))
+                exactly(name, kind)
             node = plain if types else empty
             if wire.CNAME in types:
                 node = replace(node, default=self._alias(name), any=template(name, self.reply(name, wire.CNAME), name))
@@ -176,7 +203,7 @@ class _ZoneCompiler:
             names[name] = node
         for child in self._children:
             if self._seen(child[child[0] + 1 :]):
-                answers[_key(child, wire.DS)] = exact(child, self.reply(child, wire.DS))
+                exactly(child, wire.DS)
 
     def _alias(self, name: bytes) -> Template:
         reply = self.reply(name, 0)
@@ -202,12 +229,14 @@ def _key(name: bytes, kind: int) -> bytes:
     return name + kind.to_bytes(2, "big") + _IN
 
 
-def compile_zone(data: ZoneData, children: frozenset[bytes]) -> Table:
-    """The zone's share of the table. ``children`` are origins below its own that have a zone of their own here."""
-    answers: dict[bytes, tuple[wire.Heads, bytes]] = {}
+def compile_zone(
+    data: ZoneData, children: frozenset[bytes], shelf: Shelf
+) -> tuple[dict[bytes, bytes], dict[bytes, Node]]:
+    """The zone's answers and names. ``children`` are origins below its own that have a zone of their own here."""
+    answers: dict[bytes, bytes] = {}
     names: dict[bytes, Node] = {}
-    _ZoneCompiler(data, children).compile(answers, names)
-    return Table(answers, names)
+    _ZoneCompiler(data, children).compile(answers, names, shelf)
+    return answers, names
 
 
-EMPTY = Table({}, {})
+EMPTY = Table({}, {}, ())

@@ -23,18 +23,22 @@ class Verdict(Enum):
 
     ALIEN = "no reply to this query: go on waiting"
     TRUNCATED = "ask the same server over TCP"
+    PLAIN = "ask the same server without EDNS"
     FAULT = "the server cannot tell: ask the next one"
     GOOD = "an answer"
 
 
 class Exchange:
-    """One query to one upstream. ``id`` is a random number of 16 bits, new for each exchange."""
+    """One query to one upstream. ``id`` is a random number of 16 bits, new for each exchange; ``edns``: with an OPT."""
 
-    def __init__(self, asked: Asked, id: int) -> None:
+    def __init__(self, asked: Asked, id: int, edns: bool = True) -> None:
         flags = wire.RD | wire.AD | (wire.CD if asked.cd else 0)
         self._id = id.to_bytes(2, "big")
         self._question = asked.name + asked.type.to_bytes(2, "big") + b"\0\1"
-        self.query = self._id + flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\1" + self._question + wire.opt(asked.do)
+        self._edns = edns
+        self.query = self._id + flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0" + bytes((edns,)) + self._question
+        if edns:
+            self.query += wire.opt(asked.do)
 
     def judge(self, reply: bytes) -> Verdict:
         """Judge a datagram that came from the server's address and port.
@@ -45,6 +49,8 @@ class Exchange:
         if len(reply) < wire.HEADER or reply[:2] != self._id or not reply[2] & 0x80 or reply[2] & 0x78:
             return Verdict.ALIEN
         rcode = reply[3] & 15
+        if self._edns and rcode in (wire.FORMERR, wire.NOTIMP) and self._is_ours(reply):
+            return Verdict.PLAIN  # an old server (RFC 6891 section 7)
         if reply[4:6] == b"\0\0" and rcode in (wire.FORMERR, wire.NOTIMP, wire.REFUSED, wire.SERVFAIL):
             return Verdict.FAULT
         if reply[4:6] != b"\0\1" or len(reply) < end or not self._same_question(reply[wire.HEADER : end]):
@@ -52,6 +58,10 @@ class Exchange:
         if reply[2] & 0x02 or sections.sound(reply) is None:
             return Verdict.TRUNCATED
         return Verdict.GOOD if rcode in (wire.NOERROR, wire.NXDOMAIN, wire.YXDOMAIN) else Verdict.FAULT
+
+    def _is_ours(self, reply: bytes) -> bool:
+        """Is the question ours, or not there, as in some error responses?"""
+        return reply[4:6] == b"\0\0" or self._same_question(reply[wire.HEADER : wire.HEADER + len(self._question)])
 
     def _same_question(self, question: bytes) -> bool:
         return question[:-4].lower() == self._question[:-4] and question[-4:] == self._question[-4:]

@@ -5,7 +5,8 @@ RFC 1034 section 5.3.3 (aliases), RFC 2308, RFC 6840 section 5.7 (AD), RFC 7208 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import dns.exception
 import dns.flags
@@ -36,6 +37,42 @@ class Alias:
     target: str
     ttl: int
     authenticated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """What a zone says of one below it: the names of its servers (none: it is not delegated) and their addresses."""
+
+    servers: tuple[str, ...] = ()
+    glue: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def read_delegation(name: str, message: bytes) -> Delegation:
+    """Read the response of the zone above to a question for the NS of ``name`` (RFC 1034 section 4.2.1).
+
+    Raises LookupFailed when it says nothing usable.
+    """
+    try:
+        response = dns.message.from_wire(message, ignore_trailing=True)
+    except (dns.exception.DNSException, ValueError) as error:
+        raise LookupFailed(name, f"broken response ({error or error.__class__.__name__})") from None
+    if response.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        raise LookupFailed(name, dns.rcode.to_text(response.rcode()))
+    owner = response.question[0].name
+    for section in (response.answer, response.authority):
+        servers = response.get_rrset(section, owner, dns.rdataclass.IN, dns.rdatatype.NS)
+        if servers is not None:
+            glue: dict[str, tuple[str, ...]] = {}
+            for rrset in response.additional:
+                if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
+                    host = _host(rrset.name.to_text())
+                    glue[host] = (*glue.get(host, ()), *(rdata.to_text() for rdata in rrset))
+            return Delegation(tuple(_host(rdata.to_text()) for rdata in servers), glue)
+    return Delegation()
+
+
+def _host(text: str) -> str:
+    return text.lower().rstrip(".")
 
 
 def question(name: str, type: str) -> Asked:

@@ -5,6 +5,7 @@ RFC 1035 section 4.1, RFC 2181, RFC 6891. Nothing here raises on any bytes.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -28,6 +29,9 @@ STREAM_SIZE = 65535
 
 QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
 _OPCODE = 0x7800
+_LONGEST = 253
+_SIMPLE = re.compile(r"(?:[A-Za-z0-9_*-]{1,63}\.)*[A-Za-z0-9_*-]{1,63}\.?\Z")
+"""Names without escapes, of at most _LONGEST octets: nearly all of them."""
 _MAX_ADDITIONAL = 4
 
 Heads = tuple[bytes, ...]
@@ -171,7 +175,7 @@ def heads(rcode: int, aa: bool = False, answer: int = 0, authority: int = 0, add
     )
 
 
-_BARE = {rcode: heads(rcode) for rcode in (NOERROR, FORMERR, SERVFAIL, NOTIMP, REFUSED)}
+_BARE = [heads(rcode) for rcode in range(16)]
 
 
 def error_response(query: Query, rcode: int, recursion: bool = False) -> bytes:
@@ -192,6 +196,9 @@ def encode_name(text: str) -> bytes:
     """An absolute name from text, final dot or not, to wire form with its case. Raises ValueError in words."""
     if not text:
         raise ValueError("an empty text is not a domain name")
+    if len(text) <= _LONGEST and _SIMPLE.match(text):
+        labels = text.encode("ascii").rstrip(b".").split(b".")
+        return b"".join([bytes((len(label),)) + label for label in labels]) + b"\0"
     try:
         return octets(dns.name.from_text(text, dns.name.root))
     except (dns.exception.DNSException, UnicodeError) as error:

@@ -8,20 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import dns.exception
 import dns.name
-import dns.rdata
-import dns.rdataclass
-import dns.rdatatype
-import dns.rdtypes.ANY.MX
-import dns.rdtypes.ANY.SOA
-import dns.rdtypes.IN.SRV
-import dns.rdtypes.mxbase
-import dns.rdtypes.nsbase
 
 from mailsuite.dns import wire
+from mailsuite.dns.rdata import Rdata, read_rdata
 from mailsuite.model.zone import Record, Zone
 
 MAX_RRSET = 60000
@@ -30,15 +22,6 @@ MAX_RRSET = 60000
 _META = frozenset({0, wire.OPT, *range(128, 256)})
 _BESIDE_CNAME = frozenset({46, 47, 25})
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\.?\Z")
-
-
-class Rdata(NamedTuple):
-    """``head``, then ``names`` (wire form, compressible), then ``tail``. ``target`` is whose addresses are of use."""
-
-    head: bytes
-    names: tuple[bytes, ...] = ()
-    tail: bytes = b""
-    target: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +61,8 @@ def within(name: bytes, origin: bytes) -> bool:
     """Is the lower-case wire name at or below the origin?"""
     if not name.endswith(origin):
         return False
+    if origin == name:
+        return True
     at = 0
     while at < len(name) - len(origin):
         at += name[at] + 1
@@ -124,24 +109,12 @@ def _name(text: str, zone: str) -> bytes:
 
 def _rdata(record: Record, origin: dns.name.Name) -> tuple[int, Rdata]:
     try:
-        kind = int(dns.rdatatype.from_text(record.type))
-        data = dns.rdata.from_text(dns.rdataclass.IN, record.type, record.data, origin=origin, relativize=False)
-        text = data.to_wire() or b""
+        kind, rdata = read_rdata(record.type, record.data, origin)
     except (dns.exception.DNSException, ValueError) as error:
         raise ValueError(f"{_say(record)}: {error or type(error).__name__}") from None
-    if len(text) > 65535:
+    if len(rdata.head) > 65535:
         raise ValueError(f"{_say(record)}: longer than 65535 octets")
-    if isinstance(data, dns.rdtypes.mxbase.MXBase) and kind == wire.MX:
-        target = wire.octets(data.exchange)
-        return kind, Rdata(text[:2], (target,), b"", target.lower())
-    if isinstance(data, dns.rdtypes.nsbase.NSBase) and kind in (wire.NS, wire.CNAME, 12):
-        target = wire.octets(data.target)
-        return kind, Rdata(b"", (target,), b"", target.lower())
-    if isinstance(data, dns.rdtypes.ANY.SOA.SOA):
-        return kind, Rdata(b"", (wire.octets(data.mname), wire.octets(data.rname)), text[-20:])
-    if isinstance(data, dns.rdtypes.IN.SRV.SRV):
-        return kind, Rdata(text, target=wire.octets(data.target).lower())
-    return kind, Rdata(text)
+    return kind, rdata
 
 
 def _check_single(record: Record, kind: int, rdata: Rdata, owner: bytes, origin: bytes) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from zope.interface import Interface
 
-from mailsuite.model.account import Account, Domain, Session
+from mailsuite.model.account import Account, DkimKey, Domain, Session
 from mailsuite.model.alias import Alias, Forward
 
 
@@ -24,6 +24,12 @@ class IAccountDirectory(Interface):
 
     async def domain(name: str) -> Domain | None:
         """One hosted domain by its A-label, None when it is not ours."""
+
+    async def add_keys(domain: str, keys: Sequence[DkimKey]) -> None:
+        """Give a domain more signing keys; NotThere, Conflict for a selector it has. Raises the zone generation."""
+
+    async def remove_key(domain: str, selector: str) -> None:
+        """Forget a signing key; NotThere when there is none. Raises the zone generation."""
 
     async def add_account(account: Account) -> None:
         """Conflict when the address is an account's or an alias, or its domain an alias of another.

@@ -22,6 +22,9 @@ class IJobStore(Interface):
     async def message(queue_id: str) -> QueuedMessage | None:
         """The queued message, None when unknown."""
 
+    async def content(queue_id: str) -> tuple[QueuedMessage, bytes]:
+        """The queued message with its content. NotThere when either is gone; raises Undecodable for a damaged row."""
+
     async def message_by_key(account: str, idempotency_key: str) -> QueuedMessage | None:
         """The message that this account submitted under this key."""
 
@@ -59,8 +62,14 @@ class IJobStore(Interface):
     async def pending(lane: Lane, after: str, limit: int) -> Sequence[Job]:
         """Pending jobs of a lane in the order of their ids, from the first id above ``after`` ("" to begin)."""
 
-    async def overdue(lane: Lane, before: int, now: int, limit: int) -> Sequence[Job]:
-        """Pending jobs due before ``before`` that bear no claim alive at ``now``: what the schedule may have lost."""
+    async def overdue(lane: Lane, before: int, now: int, limit: int, after: tuple[int, str] = (0, "")) -> Sequence[Job]:
+        """Pending jobs due before ``before`` that bear no claim alive at ``now``: what the schedule may have lost.
+
+        In the order of (next attempt, id), from the first one above ``after``.
+        """
+
+    async def expired(lane: Lane, now: int, limit: int) -> Sequence[Job]:
+        """Pending jobs due at ``now``, without a live claim, of messages that expired before, longest due first."""
 
     async def park(job_id: str, text: str, at: int) -> bool:
         """Set a pending job aside for a person to look at; ``text`` goes into its history."""

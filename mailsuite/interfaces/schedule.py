@@ -52,7 +52,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the schedule knows of one job: ``state`` is "waiting", "ready", "leased" or "poison"; times in ms."""
+    """What the schedule knows of one job: ``state`` is "waiting", "ready", "leased" or "poison"; times in ms.
+
+    ``due`` is when it is due, since when it is ready, in work or poison; ``worker`` holds the lease ``until``.
+    """
 
     state: str
     due: int
@@ -64,7 +67,9 @@ class Turn:
 class DestinationState:
     """How a destination stands: jobs in work and ready, its limits now, and its breaker.
 
-    ``open_until`` 0: closed. ``failures`` counts failures in a row, ``reason`` is the last one in words.
+    ``max_concurrency`` is the limit or what is left of it (see ``setback``). ``failures`` counts failures in a row, 0
+    when the breaker is closed; ``reason`` is the last one in words. Nothing starts before ``next_start`` and
+    ``open_until``, 0 when they do not matter; an ``open_until`` that has passed waits for a probe.
     """
 
     destination: str
@@ -75,6 +80,14 @@ class DestinationState:
     open_until: int = 0
     failures: int = 0
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """What a failure of its destination means for an attempt: does it count, and when (ms) may the job come again."""
+
+    counts: bool
+    until: int
 
 
 class IDeliverySchedule(Interface):
@@ -93,14 +106,27 @@ class IDeliverySchedule(Interface):
     async def renew(worker: str, job_id: str, lease: int) -> bool:
         """Prolong the lease; False when it is no longer this worker's."""
 
-    async def done(worker: str, job_id: str) -> bool:
-        """The job is closed: forget it. False when the lease is no longer this worker's."""
+    async def done(worker: str, job_id: str, answered: bool = False) -> bool:
+        """The job is closed: forget it. False when the lease is no longer this worker's.
 
-    async def retry(worker: str, job_id: str, due: int, attempts: int) -> bool:
-        """The attempt counted; the job is due again at ``due``. False when the lease is lost."""
+        ``answered``: its destination spoke to us. That closes the breaker; twenty such ends add one to a maximum
+        that ``setback`` halved, up to the limit.
+        """
+
+    async def retry(worker: str, job_id: str, due: int, attempts: int, answered: bool = False) -> bool:
+        """The attempt counted; the job is due again at ``due``. False: the lease is lost; ``answered``: see done."""
 
     async def release(worker: str, job_id: str, due: int) -> bool:
         """Give the job back without an attempt. False when the lease is lost."""
+
+    async def setback(worker: str, job_id: str, waits: Sequence[int], reason: str, busy: bool = False) -> Setback:
+        """The destination failed in the attempt that ``worker`` makes; the lease goes on.
+
+        Its breaker opens for ``waits[n]`` ms after n failures in a row (the last one repeats); the attempt counts.
+        When that time is over one job, the probe, is given out and the others wait for how it ends. ``busy``: the
+        destination wants less at a time: its maximum is halved and the attempt does not count; at a maximum of 1 it is
+        a failure like others. An attempt that began before the last change tells nothing new: it does not count.
+        """
 
     async def reap(slot: str, incarnation: str) -> int:
         """End the leases of workers ``<slot>/...`` other than ``incarnation``; how many jobs came back."""
@@ -112,7 +138,7 @@ class IDeliverySchedule(Interface):
         """Drop a job in whatever state it is."""
 
     async def tune(destination: str, limits: Limits) -> None:
-        """Set the limits of one destination."""
+        """Set the limits of one destination; its breaker and its adaptive maximum begin anew."""
 
     async def begin_rebuild(worker: str) -> bool:
         """Take the (30 s) right to rebuild; False when another has it or the epoch is there."""

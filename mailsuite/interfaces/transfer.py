@@ -39,6 +39,8 @@ class ITransferClient(Interface):
 
         ``before_dot`` is awaited just before the final dot: when it gives False the transaction is broken off
         and nothing was sent. Raises DestinationDown when no address can be reached, the greeting or EHLO is
-        refused with 4yz or 421, or the link breaks before the final dot. After the dot a broken link is a deferral
-        of each accepted recipient.
+        refused with 4yz or 421, the host does not protect the link as ``host.tls`` demands, or the link breaks before
+        the final dot; DestinationBusy when all that the host says is that it wants fewer links or messages; Refusal
+        when it refuses the session, or cannot give what the envelope requires: another host might. After the dot a
+        broken link is a deferral of each accepted recipient.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from zope.interface import implementer
@@ -24,6 +25,7 @@ ACCOUNT_FAILURES = 10
 NETWORK_FAILURES = 30
 
 
+@lru_cache(1024)
 def network_of(client: str) -> str:
     """The /24 or /64 of an IP address, under which guessers are counted; other text stands for itself."""
     try:

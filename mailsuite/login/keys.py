@@ -17,8 +17,8 @@ RSA_BITS = 2048
 _STEM = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,53}[a-z0-9])?\Z")
 
 
-def new_dkim_keys(selector_stem: str) -> tuple[DkimKey, ...]:
-    """An RSA and an Ed25519 key with the selectors ``<stem>-rsa`` and ``<stem>-ed25519``.
+def new_dkim_keys(selector_stem: str, created: int = 0) -> tuple[DkimKey, ...]:
+    """An RSA and an Ed25519 key with the selectors ``<stem>-rsa`` and ``<stem>-ed25519``, made at ``created`` (ms).
 
     ``selector_stem`` is a lower-case DNS label, such as "202611"; ValueError when it is not. Blocks for about 100 ms.
     """
@@ -34,12 +34,14 @@ def new_dkim_keys(selector_stem: str) -> tuple[DkimKey, ...]:
             algorithm="rsa",
             private=_pem(rsa),
             public=b64encode(rsa.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode(),
+            created=created,
         ),
         DkimKey(
             selector=f"{selector_stem}-ed25519",
             algorithm="ed25519",
             private=_pem(ed25519),
             public=b64encode(ed25519.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode(),
+            created=created,
         ),
     )
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mailsuite.mailauth.fields import read_header, without
-from mailsuite.model.verdict import Verdict
+from mailsuite.mime.headers import HEADER_OCTETS
+from mailsuite.model.verdict import NOT_JUDGED, Authentication, Verdict
 
 NAME = b"authentication-results"
 LENGTH = 400
@@ -162,6 +163,38 @@ def _behind_comment(value: str, position: int) -> int:
 
 def strip_results(content: bytes, authserv_id: str) -> bytes:
     """The content without the fields that claim to be ours (section 5); no other octet changes."""
+    if NAME not in content[:HEADER_OCTETS].lower():
+        return content  # as nearly always
     ours = authserv_id.lower().rstrip(".")
     fields = read_header(content).named(NAME)
     return without(content, [field for field in fields if _authserv_id(_tokens(field.text)) == ours])
+
+
+def kept_results(content: bytes, authserv_id: str) -> Authentication:
+    """What our topmost field says, for content that went through ``strip_results`` before it got that field."""
+    for field in read_header(content).named(NAME)[:1]:
+        authority, results = read_results(field.text)
+        if authority == authserv_id.lower().rstrip("."):
+            return _summary(results)
+    return NOT_JUDGED
+
+
+def _summary(results: Iterable[MethodResult]) -> Authentication:
+    by_method: dict[str, list[MethodResult]] = {}
+    for result in results:
+        by_method.setdefault(result.method, []).append(result)
+
+    def words(method: str) -> list[str]:
+        return [one.result for one in by_method.get(method, ())]
+
+    dmarc = words("dmarc")
+    # Of several authors the one that proves least counts.
+    proved = dmarc.count("pass") == len(dmarc) > 0
+    authors = [value for one in by_method.get("dmarc", ()) for _, name, value in one.properties if name == "from"]
+    return Authentication(
+        spf=next(iter(words("spf")), ""),
+        dkim="pass" if "pass" in words("dkim") else next(iter(words("dkim")), ""),
+        dmarc="fail" if "fail" in dmarc else next((word for word in dmarc if word != "pass"), "pass" if proved else ""),
+        arc=next(iter(words("arc")), ""),
+        domain=next(iter(authors), "") if proved else "",
+    )

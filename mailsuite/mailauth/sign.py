@@ -39,6 +39,18 @@ _LINE = 72
 _SHA256 = Prehashed(SHA256())
 
 
+def keys_in_use(keys: Iterable[DkimKey], now: int, ttl: int) -> tuple[DkimKey, ...]:
+    """The keys of a domain that sign at ``now`` (ms): for each algorithm the newest that is older than ``ttl`` (ms).
+
+    Until then caches may not know it. When none is so old it is the oldest: nobody can have asked for it in vain.
+    """
+    chosen: dict[str, DkimKey] = {}
+    for key in sorted(keys, key=lambda key: key.created):
+        if key.algorithm not in chosen or key.created <= now - ttl:
+            chosen[key.algorithm] = key
+    return tuple(chosen.values())
+
+
 class Signer:
     """Signs for one domain with its keys; making one is slow (the keys are checked), signing is not."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from mailsuite.interfaces.blobs import IBlobStore
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.threads import InThread
+from mailsuite.mailbox import winmail
 from mailsuite.mime.dsn import STATUS_TYPES, Notice, parse_notice
 from mailsuite.mime.sanitize import Sanitized, sanitize, text_to_html
 from mailsuite.mime.text import best_html, best_text, decode_bytes, decode_text, html_to_text
@@ -80,12 +81,17 @@ class Browser:
 
     async def _shown(self, message: Message) -> Shown:
         notice = await self._notice(message)
-        attachments = tuple(
-            part
-            for part in _own_parts(message.description.structure)
-            if _is_file(part) and not (notice and part.content_type in STATUS_TYPES)
-        )
-        return Shown(message, message.description.snippet, attachments, notice)
+        attachments: list[Part] = []
+        for part in _own_parts(message.description.structure):
+            if _is_file(part) and not (notice and part.content_type in STATUS_TYPES):
+                attachments.append(part)
+                if winmail.is_winmail(part):
+                    attachments += [inner for inner, _ in await self._inner(message, part)]
+        return Shown(message, message.description.snippet, tuple(attachments), notice)
+
+    async def _inner(self, message: Message, part: Part) -> tuple[tuple[Part, bytes], ...]:
+        raw, whole = await self._read(message, part)
+        return await self._in_thread(lambda: winmail.inner_parts(part, decode_bytes(raw, whole)))
 
     async def _notice(self, message: Message) -> Notice | None:
         structure = message.description.structure
@@ -112,10 +118,17 @@ class Browser:
         if text := best_text(root):
             raw, whole = await self._read(message, text)
             return await self._in_thread(lambda: _plain(decode_text(raw, whole)))
+        for part in filter(winmail.is_winmail, _own_parts(root)):
+            if (shown := await self._winmail_body(message, part)) is not None:
+                return shown
         if any(map(_is_file, _own_parts(root))):
             return Sanitized("", 0)
         source = await self._blobs.read(message.blob, 0, SOURCE_OCTETS)
         return await self._in_thread(lambda: _source(source))
+
+    async def _winmail_body(self, message: Message, part: Part) -> Sanitized | None:
+        raw, whole = await self._read(message, part)
+        return await self._in_thread(lambda: winmail.body(decode_bytes(raw, whole)))
 
     async def text(self, account_id: str, message_id: str) -> str:
         """The text of a message to be quoted, "" when it has none. NotThere when the account has no such message."""
@@ -136,14 +149,23 @@ class Browser:
         return text
 
     async def part(self, account_id: str, message_id: str, path: str) -> tuple[Part, bytes] | None:
-        """A leaf of the MIME tree with its decoded octets, None when there is none of this path."""
+        """A leaf of the MIME tree with its decoded octets, None when there is none of this path.
+
+        Files within a winmail.dat are leaves below it.
+        """
         message = await self._messages.message(account_id, message_id)
         if message is None:
             return None
+        path, inner, _ = whole_path = path.partition(winmail.MARK)
         leaves = (p for p in message.description.structure.walk() if not p.content_type.startswith("multipart/"))
         part = next((p for p in leaves if p.path == path), None)
         if part is None:
             return None
+        if inner:
+            if not winmail.is_winmail(part):
+                return None
+            wanted = "".join(whole_path)
+            return next((one for one in await self._inner(message, part) if one[0].path == wanted), None)
         raw, whole = await self._read(message, part)
         return part, await self._in_thread(lambda: decode_bytes(raw, whole))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from ipaddress import ip_address
 from typing import Generic, TypeVar
 
 from mailsuite.interfaces.directory import IAccountDirectory
@@ -11,7 +10,7 @@ from mailsuite.mda.expand import Expansion, Route
 from mailsuite.mda.find import Finder
 from mailsuite.mda.rewriting import Rewriting
 from mailsuite.model.account import Account
-from mailsuite.model.address import Address
+from mailsuite.model.address import Address, canonical_ip, literal_ip
 from mailsuite.model.alias import rewritten
 from mailsuite.model.envelope import Envelope
 from mailsuite.model.status import Status
@@ -28,8 +27,9 @@ class Accounts:
     """Resolves local recipients.
 
     ``postmaster`` is the account's address that gets the mail for roles, ``separator`` divides an address from its
-    detail (empty: none does), ``addresses`` are the host's own, whose literals are local. ``rewriting`` gives what
-    reads rewritten reverse-paths.
+    detail (empty: none does), ``addresses`` are the host's own, whose literals are local (RFC 5321 section 4.1.3):
+    the names at them are those at the nearest hosted domain above ``hostname``. ``rewriting`` gives what reads
+    rewritten reverse-paths.
     """
 
     def __init__(
@@ -39,11 +39,13 @@ class Accounts:
         rewriting: Callable[[], Awaitable[Rewriting]],
         postmaster: str = "",
         separator: str = "+",
+        hostname: str = "",
         addresses: Sequence[str] = (),
     ) -> None:
         self._rewriting = rewriting
         self._finder = Finder(directory, separator, postmaster)
-        self._addresses = frozenset(map(ip_address, addresses))
+        self._hostname = hostname.lower()
+        self._addresses = frozenset(map(canonical_ip, addresses))
         self._routes: _Memo[Route] = _Memo(clock)
         self._hosted: _Memo[bool] = _Memo(clock)
 
@@ -60,7 +62,7 @@ class Accounts:
 
     def _own_literal(self, domain: str) -> bool:
         try:
-            return ip_address(domain.strip("[]").removeprefix("ipv6:")) in self._addresses
+            return literal_ip(domain) in self._addresses
         except ValueError:
             return False
 
@@ -69,10 +71,18 @@ class Accounts:
         known = self._routes.get(address.key)
         if known is not None:
             return known
-        route = await Expansion(self._finder).route(address)
+        route = await Expansion(self._finder).route(await self._at_home(address))
         if route.problem is None:
             self._routes.keep(address.key, route)
         return route
+
+    async def _at_home(self, address: Address) -> Address:
+        if not address.domain.startswith("[") or not self._own_literal(address.domain):
+            return address
+        name = self._hostname
+        while name and not await self.hosts(name):
+            name = name.partition(".")[2]
+        return Address(address.local, name or address.domain)
 
     async def leaves(self, address: Address) -> bool:
         """Does mail for it go on to other hosts?"""

@@ -8,8 +8,10 @@ from typing import NamedTuple
 from twisted.logger import Logger
 
 from mailsuite.interfaces.events import IEventBus
+from mailsuite.interfaces.final_delivery import Plain
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.threads import InThread
+from mailsuite.mailauth.results import kept_results
 from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.expand import Route
 from mailsuite.mda.forward import NOTICE, Forwarder
@@ -25,6 +27,7 @@ from mailsuite.model.event import Changed, Toast
 from mailsuite.model.job import SENT, Job, Outcome, QueuedMessage, RecipientState
 from mailsuite.model.message import Description, Filing, Part
 from mailsuite.model.status import Status
+from mailsuite.model.verdict import NOT_JUDGED, Authentication
 
 log = Logger()
 
@@ -32,13 +35,16 @@ INLINE = 64 * 1024
 """Messages up to this size (octets) are parsed where they are: a hop to a thread costs more."""
 
 
-class _Described(NamedTuple):
+class _Read(NamedTuple):
+    """What a message says: for lists, for the search, and who it is from."""
+
     description: Description
     text: str
+    verdict: Authentication
 
 
 class Deliverer:
-    """The attempt of the local lane."""
+    """The attempt of the local lane; ``hostname`` is our authserv-id."""
 
     def __init__(
         self,
@@ -47,12 +53,14 @@ class Deliverer:
         events: IEventBus,
         thread: InThread,
         forwarder: Forwarder,
+        hostname: str,
     ) -> None:
         self._accounts = accounts
         self._messages = messages
         self._events = events
         self._thread = thread
         self._forwarder = forwarder
+        self._hostname = hostname
 
     async def attempt(
         self, message: QueuedMessage, job: Job, content: bytes, before_dot: Callable[[], Awaitable[bool]]
@@ -61,32 +69,55 @@ class Deliverer:
 
         Raises StoreUnavailable.
         """
-        described = await self._describe(job, content)
+        read = await self._read(message, job, content)
         outcomes = []
         for recipient in job.open_recipients:
-            status, passed = await self._deliver(message, job, recipient, content, described)
+            status, passed = await self._deliver(message, job, recipient, content, read)
             state = RecipientState.DELIVERED if status.positive else RecipientState.FAILED
             outcomes.append(Outcome(recipient, state, status, dsn_passed=passed))
         return outcomes
 
+    async def plain(self, message: QueuedMessage, job: Job, content: bytes) -> Plain | None:
+        """What the job comes to when all its recipients are mailboxes here and nothing else is to be done."""
+        recipients = job.open_recipients
+        if job.destination == SENT or message.id.startswith(NOTICE) or _suspect(message, job):
+            return None
+        accounts: dict[str, Account] = {}
+        for recipient in recipients:
+            if rewritten(recipient.address):
+                return None
+            route = await self._accounts.route(recipient.address)
+            if route.problem is not None or route.foreign or not route.filed:
+                return None
+            accounts.update((account.id, account) for account in route.filed)
+        read = await self._read(message, job, content)
+        filings = tuple(_filing(message, folder.INBOX, account, read) for account in accounts.values())
+        outcomes = tuple(Outcome(r, RecipientState.DELIVERED, Status(250, "2.1.5", "filed")) for r in recipients)
+        return Plain(filings, outcomes)
+
     async def _deliver(
-        self, message: QueuedMessage, job: Job, recipient: Recipient, content: bytes, described: _Described
+        self,
+        message: QueuedMessage,
+        job: Job,
+        recipient: Recipient,
+        content: bytes,
+        read: _Read,
     ) -> tuple[Status, bool]:
         """What became of it, and whether the notices that the sender asked for are left to others."""
         address = recipient.address
         returned = rewritten(address) and await self._accounts.hosts(address.domain)
         route = Route() if returned else await self._accounts.route(address)
         if job.destination == SENT:
-            return await self._file_all(message, job, folder.SENT, route.direct, described), False
+            return await self._file_all(message, job, folder.SENT, route.direct, read), False
         if message.id.startswith(NOTICE):
-            return await self._file_all(message, job, folder.INBOX, route.direct, described), False
+            return await self._file_all(message, job, folder.INBOX, route.direct, read), False
         refused = await self._accounts.answer(message.envelope, address) if returned else route.problem
         if refused is not None:
             return refused, False
         if _suspect(message, job):
-            return await self._keep_suspect(message, job, address, route, described), False
+            return await self._keep_suspect(message, job, address, route, read), False
         if returned:
-            return await self._forwarder.give_back(message, recipient, content, described.description.structure), False
+            return await self._forwarder.give_back(message, recipient, content, read.description.structure), False
         if route.foreign and looped(address, content):
             return Status(554, "5.4.6", f"mail for {address} came back: it was sent on from here before"), False
         alone = not route.filed and len(route.foreign) == 1
@@ -94,69 +125,88 @@ class Deliverer:
             await self._forwarder.forward(message, recipient, onward, content, alone)
         if not route.filed:
             return Status(250, "2.1.5", "sent on"), alone
-        return await self._file_all(message, job, folder.INBOX, route.filed, described), False
+        return await self._file_all(message, job, folder.INBOX, route.filed, read), False
 
     async def _keep_suspect(
-        self, message: QueuedMessage, job: Job, address: Address, route: Route, described: _Described
+        self,
+        message: QueuedMessage,
+        job: Job,
+        address: Address,
+        route: Route,
+        read: _Read,
     ) -> Status:
         """Other hosts would blame us for it: it is in Spam here, of those it was for, else of who answers for us."""
         keepers = route.direct
         if not keepers and (role := await self._accounts.role(address.domain)) is not None:
             keepers = (role,)
-        return await self._file_all(message, job, folder.SPAM, keepers, described)
+        return await self._file_all(message, job, folder.SPAM, keepers, read)
 
     async def _file_all(
-        self, message: QueuedMessage, job: Job, where: str, accounts: Sequence[Account], described: _Described
+        self,
+        message: QueuedMessage,
+        job: Job,
+        where: str,
+        accounts: Sequence[Account],
+        read: _Read,
     ) -> Status:
         for account in accounts:
-            await self._file(message, where, account, described)
+            await self._file(message, where, account, read)
         if not accounts:
             return Status(550, "5.1.1", "there is no such mailbox")
         return Status(250, "2.1.5", "filed in Sent" if job.destination == SENT else "filed")
 
-    async def _describe(self, job: Job, content: bytes) -> _Described:
-        """What lists show of a message, and the text that a search looks through."""
+    async def _read(self, message: QueuedMessage, job: Job, content: bytes) -> _Read:
+        # What a person submits may bear a field that looks like ours; what comes in by port 25 has lost it there.
+        verdict = kept_results(content, self._hostname) if message.account is None else NOT_JUDGED
         try:
-            return _read(content) if len(content) <= INLINE else await self._thread(lambda: _read(content))
+            described = _describe(content) if len(content) <= INLINE else await self._thread(lambda: _describe(content))
         except Exception:
             # A fault of our parser must not keep the message from its reader: it is filed and shown raw.
             log.failure("{job_id}: the message could not be parsed", job_id=job.id)
-            return _Described(_opaque(content), "")
+            described = _opaque(content), ""
+        return _Read(*described, verdict)
 
-    async def _file(self, message: QueuedMessage, where: str, account: Account, described: _Described) -> None:
-        description = described.description
-        sent = where == folder.SENT
-        filed = await self._messages.file(
-            Filing(
-                account=account.id,
-                folder=where,
-                # By whichever recipients, jobs and aliases the message comes to an account, it has it once.
-                delivery_key=f"{message.id}:sent" if sent else message.id,
-                blob=message.blob,
-                size=message.size,
-                received_at=message.created,
-                description=description,
-                reverse_path=message.envelope.sender,
-                bcc=_blind(message, description) if sent else (),
-                seen=sent,
-                own=message.account == account.id,
-                text=described.text,
-            ),
-            # The queue keeps it durably until long after this; a repetition files nothing twice.
-            durable=False,
-        )
+    async def _file(
+        self,
+        message: QueuedMessage,
+        where: str,
+        account: Account,
+        read: _Read,
+    ) -> None:
+        # The queue keeps it durably until long after this; a repetition files nothing twice.
+        filed = await self._messages.file(_filing(message, where, account, read), durable=False)
         await self._events.publish(Changed(account.id, where, filed.seq))
-        if filed.new and description.structure.content_type == "multipart/report":
-            await self._events.publish(Toast(account.id, description.subject, filed.conversation))
+        if filed.new and read.description.structure.content_type == "multipart/report":
+            await self._events.publish(Toast(account.id, read.description.subject, filed.conversation))
+
+
+def _describe(content: bytes) -> tuple[Description, str]:
+    description = describe(content)
+    return description, searchable(content, description.structure)
+
+
+def _filing(message: QueuedMessage, where: str, account: Account, read: _Read) -> Filing:
+    sent = where == folder.SENT
+    return Filing(
+        account=account.id,
+        folder=where,
+        # By whichever recipients, jobs and aliases the message comes to an account, it has it once.
+        delivery_key=f"{message.id}:sent" if sent else message.id,
+        blob=message.blob,
+        size=message.size,
+        received_at=message.created,
+        description=read.description,
+        reverse_path=message.envelope.sender,
+        bcc=_blind(message, read.description) if sent else (),
+        seen=sent,
+        own=message.account == account.id,
+        verdict=read.verdict,
+        text=read.text,
+    )
 
 
 def _suspect(message: QueuedMessage, job: Job) -> bool:
     return any(entry.quarantine for entry in message.plan if job.id == f"{message.id}.{entry.n}")
-
-
-def _read(content: bytes) -> _Described:
-    description = describe(content)
-    return _Described(description, searchable(content, description.structure))
 
 
 def _opaque(content: bytes) -> Description:

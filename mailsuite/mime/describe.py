@@ -8,6 +8,7 @@ from dataclasses import replace
 from mailsuite.mime.addresses import MAILBOXES, message_ids, parse_mailboxes
 from mailsuite.mime.charsets import known
 from mailsuite.mime.dates import parse_date
+from mailsuite.mime.domains import show_address
 from mailsuite.mime.headers import Headers
 from mailsuite.mime.structure import scan
 from mailsuite.mime.text import best_html, best_text, decode_text, html_to_text, snippet
@@ -59,7 +60,7 @@ def _is_usable(box: Mailbox) -> bool:
 
 def _mailboxes(headers: Headers, name: str) -> tuple[Mailbox, ...]:
     boxes = [box for value in headers.unfolded(name) for box in parse_mailboxes(value)]
-    return tuple(boxes[:MAILBOXES])
+    return tuple(replace(box, address=show_address(box.address)) for box in boxes[:MAILBOXES])
 
 
 def _references(headers: Headers) -> tuple[str, ...]:

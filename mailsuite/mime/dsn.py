@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from mailsuite.mime.advice import advice
 from mailsuite.mime.clean import clean_line, show_overrides
+from mailsuite.mime.domains import show_address
 from mailsuite.mime.headers import Headers
 from mailsuite.mime.text import decode_bytes
 from mailsuite.model.message import Part
@@ -91,7 +92,7 @@ def _recipient(group: Headers) -> NoticeRecipient | None:
         return None
     status = (group.first("status") or "").split(" ")[0]
     return NoticeRecipient(
-        address=show_overrides(address),
+        address=show_address(show_overrides(address)),
         status=status,
         text=show_overrides(_typed(group, "diagnostic-code")) or status,
         mx=_typed(group, "remote-mta").split(" ")[0],

@@ -20,6 +20,7 @@ PROPERTIES = frozenset(_NAMES.split())
 VALUE_CHARACTERS = 500
 
 _VALUE = re.compile(r"[\w\s#%.,'\"!/*+()-]*\Z")
+_DASHED = re.compile(r"(?<![\w-])--")
 _FUNCTION = re.compile(r"([\w-]*)\s*\(")
 _FUNCTIONS = frozenset({"rgb", "rgba", "hsl", "hsla"})
 
@@ -41,11 +42,13 @@ def filter_style(style: str, refused: Callable[[str], None]) -> str | None:
 
 
 def _is_harmless(value: str) -> bool:
-    # Of functions only colours: no url(), var(), attr(), image-set(), expression(), nor what comes next year.
+    # Of functions only colours: no url(), var(), attr(), image-set(), expression(), nor what comes next year. Names
+    # that an author defines begin with two dashes.
     return (
         0 < len(value) <= VALUE_CHARACTERS
         and _VALUE.match(value) is not None
         and "/*" not in value
+        and _DASHED.search(value) is None
         and value.count('"') % 2 == 0
         and value.count("'") % 2 == 0
         and value.count("(") == value.count(")")

@@ -9,12 +9,16 @@ from mailsuite.model.alias import Forward
 
 @dataclass(frozen=True, slots=True)
 class DkimKey:
-    """A signing key: ``private`` in PKCS#8 PEM, ``public`` the base64 of p=, ``algorithm`` "rsa" or "ed25519"."""
+    """A signing key: ``private`` in PKCS#8 PEM, ``public`` the base64 of p=, ``algorithm`` "rsa" or "ed25519".
+
+    ``created`` in ms: before that nobody can have seen it in the DNS.
+    """
 
     selector: str
     algorithm: str
     private: str = field(repr=False)
     public: str
+    created: int = 0
 
 
 @dataclass(frozen=True, slots=True)

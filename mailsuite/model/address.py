@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
 _DOT_STRING = re.compile(rf"{_ATOM}(?:\.{_ATOM})*\Z")
@@ -60,6 +61,20 @@ class Address:
         if len(local.encode()) > 64 or len(domain) > 255:
             raise ValueError(f"{text!r} is too long: 64 octets before the @ and 255 after it (RFC 5321 4.5.3.1)")
         return cls(local, domain)
+
+
+def canonical_ip(text: str) -> str:
+    """An IP address in the one form in which it can be compared; IPv4 within IPv6 is IPv4. Raises ValueError."""
+    ip = ip_address(text)
+    return str(ip.ipv4_mapped or ip) if isinstance(ip, IPv6Address) else str(ip)
+
+
+def literal_ip(domain: str) -> str:
+    """The IP of an address literal such as [192.0.2.1] or [IPv6:2001:db8::1]. Raises ValueError for anything else."""
+    if not (domain.startswith("[") and domain.endswith("]")):
+        raise ValueError(f"{domain} is not an address literal")
+    text = domain[1:-1]
+    return canonical_ip(text[5:] if text.lower().startswith("ipv6:") else text)
 
 
 @dataclass(frozen=True, slots=True)

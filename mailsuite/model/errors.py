@@ -63,6 +63,10 @@ class LookupFailed(Deferral):
         super().__init__(451, "4.4.3", f"DNS look-up of {name} failed: {detail}")
 
 
+class PolicyUnavailable(Exception):
+    """The MTA-STS policy of a domain cannot be fetched or read now; the text says why."""
+
+
 class Conflict(Exception):
     """What is to be made exists already, e.g. a domain or an account; the text says which."""
 

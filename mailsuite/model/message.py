@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mailsuite.model.address import Mailbox
+from mailsuite.model.verdict import NOT_JUDGED, Authentication
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Filing:
     """What a search looks through besides the description; made by mime.searchable."""
     labels: tuple[str, ...] = ()
     flagged: bool = False
+    verdict: Authentication = NOT_JUDGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class Message:
     origin: str = ""
     snoozed_until: int = 0
     listed_at: int = 0
+    verdict: Authentication = NOT_JUDGED
 
 
 @dataclass(frozen=True, slots=True)

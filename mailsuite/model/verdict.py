@@ -127,3 +127,22 @@ class Verdict:
     def covers(self, *fields: str) -> bool:
         """Did a DKIM signature that passed sign all these fields (lower case), as RFC 8058 section 4 asks?"""
         return any(r.result == "pass" and set(fields) <= set(r.signed) for r in self.dkim)
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """What is kept of a verdict beside the message, to be shown; words of RFC 8601, "" for what was not looked at.
+
+    ``dkim`` is "pass" when any signature passed, ``dmarc`` when every author domain did; ``domain`` is the author
+    domain that is proved so (the first of several), else "".
+    """
+
+    spf: str = ""
+    dkim: str = ""
+    dmarc: str = ""
+    arc: str = ""
+    domain: str = ""
+
+
+NOT_JUDGED = Authentication()
+"""Of what did not come in by port 25, and of what came from hosts that are not judged."""

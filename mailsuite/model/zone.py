@@ -21,3 +21,9 @@ class Zone:
 
     origin: str
     records: tuple[Record, ...]
+
+    @property
+    def serial(self) -> int:
+        """That of the SOA; 0 when there is none."""
+        starts = (record.data.split() for record in self.records if record.type == "SOA")
+        return next((int(words[2]) for words in starts if len(words) > 2 and words[2].isdigit()), 0)

@@ -21,6 +21,8 @@ from mailsuite.model.trace import Step
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?\Z")
+_REMEMBERED = 10_000
+"""Of so many clients it is remembered whether they are exempt: it is asked at each step of a session."""
 _POINTERS = 5
 """How many names of one address are looked at (RFC 8601 section 3 leaves the bound to us)."""
 
@@ -61,6 +63,7 @@ class Checks:
     ) -> None:
         self._checks = checks
         self._exempt = exempt
+        self._judged: dict[str, bool] = {}
         self._forged = forged
 
     async def connect(self, client: Client) -> Decision:
@@ -89,9 +92,17 @@ class Checks:
         decision = await self._ask(client, ask)
         return Decision(decision.status, content=current, quarantine=suspect)
 
+    def _spared(self, address: str) -> bool:
+        known = self._judged.get(address)
+        if known is None:
+            if len(self._judged) >= _REMEMBERED:
+                self._judged.clear()
+            ip = ip_address(address)
+            known = self._judged[address] = any(ip in network for network in self._exempt)
+        return known
+
     async def _ask(self, client: Client, question: Callable[[IMessageCheck], Awaitable[Decision]]) -> Decision:
-        address = ip_address(client.address)
-        if any(address in network for network in self._exempt):
+        if self._spared(client.address):
             return PASS
         visit = client.visit
         for check in self._checks:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
@@ -13,11 +15,14 @@ from twisted.logger import Logger
 
 from mailsuite.dns.builder import Built, TableBuilder
 from mailsuite.dns.compile import Table
-from mailsuite.dns.records import TTL, hosted_zones
+from mailsuite.dns.records import MailHost, hosted_zones
+from mailsuite.dns.serials import Serials
 from mailsuite.interfaces.zones import IZoneSource
 from mailsuite.model.account import Domain
 from mailsuite.model.errors import StoreUnavailable
-from mailsuite.model.zone import Record
+from mailsuite.model.zone import Record, Zone
+from mailsuite.net.dns_pace import Pace
+from mailsuite.net.dns_zone_files import ZoneFiles
 from mailsuite.runtime.threads import Threads
 
 INTERVAL = 1.0
@@ -27,8 +32,9 @@ INTERVAL = 1.0
 class DnsAuthority(Service):
     """Gives ``serve`` a new table soon after each change of ``source``.
 
-    ``hostname``, ``addresses`` and ``nameservers`` as in mail_domain_zone. While the store is unavailable the table
-    stays; a zone that fails its checks stays as it was served before.
+    ``networks`` are those whose reverse names are delegated to us. ``directory`` holds further zones as files
+    ``*.zone``; they are read again when one of them changes. While the store is unavailable the table stays; a zone
+    that fails its checks stays as it was served before.
     """
 
     log = Logger()
@@ -39,22 +45,24 @@ class DnsAuthority(Service):
         threads: Threads,
         source: IZoneSource,
         serve: Callable[[Table], None],
-        *,
-        hostname: str,
-        addresses: Sequence[str],
-        nameservers: Sequence[str] = (),
-        ttl: int = TTL,
+        host: MailHost,
+        networks: Sequence[IPv4Network | IPv6Network] = (),
+        directory: Path | None = None,
     ) -> None:
         self._reactor = reactor
         self._threads = threads
         self._source = source
         self._serve = serve
-        self._hostname = hostname
-        self._addresses = tuple(addresses)
-        self._nameservers = tuple(nameservers)
-        self._ttl = ttl
+        self._host = host
+        self._networks = tuple(networks)
+        self._files = ZoneFiles(directory)
+        self.changed: Callable[[Mapping[str, int]], None] | None = None
+        """Told the serials by origin of what is served, after each change."""
         self._builder = TableBuilder()
+        self._serials = Serials()
         self._generation: int | None = None
+        self._content: tuple[Sequence[Domain], Sequence[Record]] = (), ()
+        """What is served, while somebody may want whole zones."""
         self._faults: Mapping[str, str] = {}
         self._unavailable = False
         self._nap: Deferred[None] | None = None
@@ -92,12 +100,16 @@ class DnsAuthority(Service):
         """Build and serve a new table if the generation has changed. Never raises."""
         try:
             generation = await self._source.generation()
-            if generation != self._generation:
+            changed = await self._threads.run(self._files.look)
+            if generation != self._generation or changed:
                 domains, records = await self._source.domains(), await self._source.records()
-                built = await self._threads.run(self._build, domains, records, generation)
+                built, serials = await self._threads.run(self._build, domains, records, generation)
                 self._serve(built.table)
                 self._generation = generation
                 self._tell(built.faults)
+                if self.changed is not None:
+                    self._content = domains, records
+                    self.changed(serials)
             if self._unavailable:
                 self.log.info("the zones can be read again")
             self._unavailable = False
@@ -108,19 +120,43 @@ class DnsAuthority(Service):
         except Exception:
             self.log.failure("the zones could not be built; the old ones are served")
 
-    def _build(self, domains: Sequence[Domain], records: Sequence[Record], generation: int) -> Built:
-        zones, orphans = hosted_zones(
-            domains,
-            records,
-            hostname=self._hostname,
-            addresses=self._addresses,
-            nameservers=self._nameservers,
-            generation=generation,
-            ttl=self._ttl,
-        )
-        built = self._builder.build(zones)
-        lost = {record.name: "the record lies in no hosted domain" for record in orphans}
-        return Built(built.table, {**lost, **built.faults})
+    async def zone(self, origin: str) -> Zone | None:
+        """The zone as it is served, for a transfer; None when it is not ours, or fails its checks."""
+        if self._generation is None or origin in self._faults:
+            return None
+        domains, records = self._content
+        if not origin.endswith(".arpa."):
+            # Those below it matter too: custom records belong to the nearest zone.
+            domains = [domain for domain in domains if f".{domain.name}.".endswith(f".{origin}")]
+            records = [record for record in records if f".{record.name}".endswith(f".{origin}")]
+        hosted, _ = self._zones(domains, records, self._generation)
+        for zone in hosted:
+            if zone.origin == origin:
+                return self._serials.settled(zone)
+        return next((zone for zone in self._files.zones.values() if zone.origin == origin), None)
+
+    def _zones(
+        self, domains: Sequence[Domain], records: Sequence[Record], generation: int
+    ) -> tuple[list[Zone], dict[str, str]]:
+        zones, orphans = hosted_zones(domains, records, self._host, generation=generation, networks=self._networks)
+        return zones, {record.name: "the record lies in no hosted domain" for record in orphans}
+
+    def _build(
+        self, domains: Sequence[Domain], records: Sequence[Record], generation: int
+    ) -> tuple[Built, dict[str, int]]:
+        hosted, faults = self._zones(domains, records, generation)
+        zones = self._serials.settle(hosted, self._reactor.seconds())
+        faults |= self._files.faults
+        origins = {zone.origin for zone in zones}
+        for path, zone in self._files.zones.items():
+            if zone.origin in origins:
+                faults[path] = f"{zone.origin} is served already; add records to it by mailctl dns record"
+            else:
+                origins.add(zone.origin)
+                zones.append(zone)
+        built = self._builder.build(zones, Pace() if self._generation is not None else lambda: None)
+        serials = {zone.origin: zone.serial for zone in zones if zone.origin not in built.faults}
+        return Built(built.table, {**faults, **built.faults}), serials
 
     def _tell(self, faults: Mapping[str, str]) -> None:
         for name, fault in faults.items():

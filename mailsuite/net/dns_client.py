@@ -17,7 +17,7 @@ from zope.interface import implementer
 from mailsuite.dns import wire
 from mailsuite.dns.cache import Asked
 from mailsuite.dns.forward import Server
-from mailsuite.dns.resolve import ALIASES, question, read
+from mailsuite.dns.resolve import ALIASES, Delegation, question, read, read_delegation
 from mailsuite.interfaces.resolver import Answer, INameResolver
 from mailsuite.model.errors import LookupFailed
 from mailsuite.net.dns_upstream import NoAnswerError, UpstreamClient
@@ -70,6 +70,10 @@ class StubResolver:
                 return Answer(name, type, found.exists, found.data, authenticated, ttl)
             asked = question(found.target, type)
         raise LookupFailed(name, f"more than {ALIASES} CNAMEs")
+
+    async def delegation(self, name: str) -> Delegation:
+        """What the servers say of a zone below theirs. Raises LookupFailed."""
+        return read_delegation(name, await self.query(question(name, "NS")))
 
     async def query(self, asked: Asked) -> bytes:
         """The whole response to one question, sound and without OPT. Raises LookupFailed."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
@@ -19,15 +20,18 @@ from zope.interface import implementer
 
 from mailsuite.dns import wire
 from mailsuite.dns.answer import Answerer, Foreign, join
+from mailsuite.dns.blocklist import Blocklist, blocked_response
 from mailsuite.dns.compile import EMPTY, Table
+from mailsuite.dns.limit import RateLimit, Turn, network_of, slipped
 from mailsuite.dns.sections import cut
+from mailsuite.net.dns_batch import LENGTH, LENGTH_STRIDE, MOST, QUERY, RESPONSE, Batch
 from mailsuite.net.dns_forwarder import Forwarder
 from mailsuite.net.dns_stream import DnsStreamFactory
+from mailsuite.net.dns_transfer import ZoneTransfers
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
-_PER_WAKE = 200
-"""Datagrams that are answered before the reactor looks at anything else."""
-_DATAGRAM = 4096
+_BATCHES = 4
+"""So many are answered before the reactor looks at anything else."""
 _RECEIVE_BUFFER = 4 << 20
 _BACKLOG = 512
 _PORT_TRIES = 20
@@ -37,11 +41,33 @@ Listen = socket.socket | tuple[str, int]
 """A bound socket (a datagram or a listening stream one), or an address and port for both."""
 
 
+class _Client(NamedTuple):
+    """``recursion``: may it ask for names that are not ours? ``network``: with whom it shares a rate; "": no limit."""
+
+    host: str
+    recursion: bool
+    network: str
+
+
 @implementer(IReadDescriptor)
 class _Datagrams:
-    def __init__(self, sock: socket.socket, respond: Callable[[bytes, Any], bytes | Deferred[bytes] | None]) -> None:
+    """One socket: reads queries in batches and answers them."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        answerer: Answerer,
+        respond: Callable[[bytes, _Client], bytes | Deferred[bytes] | None],
+        learn: Callable[[str], _Client],
+        limit: RateLimit | None,
+    ) -> None:
         self._socket = sock
+        self._batch = Batch(sock)
+        self._answerer = answerer
         self._respond = respond
+        self._learn = learn
+        self._limit = limit
+        self._clients: dict[int | bytes, _Client] = {}
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -50,26 +76,62 @@ class _Datagrams:
         return "dns"
 
     def doRead(self) -> None:
-        receive, respond = self._socket.recvfrom, self._respond
-        for _ in range(_PER_WAKE):
-            try:
-                data, address = receive(_DATAGRAM)
-            except BlockingIOError:
+        for _ in range(_BATCHES):
+            count = self._batch.receive()
+            if count > 0:
+                self._answer(count)
+            if 0 <= count < MOST:
                 return
-            except OSError:
-                continue
-            response = respond(data, address)
-            if isinstance(response, bytes):
-                self._send(response, address)
-            elif response is not None:
-                response.addCallback(self._send, address)
 
-    def _send(self, response: bytes, address: Any) -> None:
-        try:  # noqa: SIM105 - suppress() would cost as much as the answer
-            self._socket.sendto(response, address)
-        except OSError:
-            # The buffer is full, or the client's address or port cannot be: a datagram may be lost.
-            pass
+    def _answer(self, count: int) -> None:
+        batch, clients, ready = self._batch, self._clients, self._answerer.ready
+        queries, responses, lengths = batch.queries, batch.responses, batch.lengths
+        first = 0
+        for i in range(count):
+            client = clients.get(batch.client(i)) or self._remember(i)
+            at = i * QUERY
+            end = at + lengths[i * LENGTH_STRIDE + LENGTH]
+            response = ready[client.recursion].get(bytes(queries[at + 2 : end]))
+            if response is not None and not (client.network and self._limit):
+                start = i * RESPONSE
+                responses[start : start + 2] = queries[at : at + 2]
+                responses[start + 2 : start + 2 + len(response)] = response
+                batch.reply(i, len(response) + 2)
+                continue
+            found = self._slowly(i, bytes(queries[at:end]), response, client)
+            if found is None:
+                batch.flush(first, i)
+                first = i + 1
+            else:
+                start = i * RESPONSE
+                responses[start : start + len(found)] = found
+                batch.reply(i, len(found))
+        batch.flush(first, count)
+
+    def _slowly(self, index: int, data: bytes, response: bytes | None, client: _Client) -> bytes | None:
+        """The response to send at once, if there is one; ``response`` is one that was ready."""
+        found = self._respond(data, client) if response is None else data[:2] + response
+        if found is None:
+            return None
+        if not isinstance(found, bytes):
+            found.addCallback(self._send, self._batch.address(index), self._batch.way_back(index))
+            return None
+        if client.network and self._limit is not None:
+            turn = self._limit.turn(client.network)
+            if turn is not Turn.SEND:
+                return slipped(found) if turn is Turn.SLIP else None
+        return found if len(found) <= RESPONSE else None
+
+    def _remember(self, index: int) -> _Client:
+        if len(self._clients) >= _REMEMBERED:
+            self._clients.clear()
+        client = self._clients[self._batch.client(index)] = self._learn(self._batch.host(index))
+        return client
+
+    def _send(self, response: bytes, address: Any, way: list[tuple[int, int, bytes]]) -> None:
+        # The buffer is full, or the client's address or port cannot be: a datagram may be lost.
+        with suppress(OSError):
+            self._socket.sendmsg([response], way, 0, address)
 
     def connectionLost(self, reason: Failure) -> None:
         self.close()
@@ -81,8 +143,11 @@ class _Datagrams:
 class DnsServer(Service):
     """Serves ``table`` (see :meth:`reload`) at all of ``listen``.
 
-    Names that are not in it go to the ``forwarder`` for clients in ``networks``; others are told REFUSED. Listening
-    failures raise OSError from :meth:`privilegedStartService`.
+    Names that are not in it go to the ``forwarder`` for clients in ``networks``, unless ``blocklist`` (which may be
+    swapped) has them; others are told REFUSED. ``rate``: responses a second over UDP to one network of others;
+    ``client_rate``: questions a second that are forwarded for one client; 0: no limit. ``nxdomain``: what is blocked
+    does not exist, else its addresses are 0.0.0.0 and ::. ``transfers`` gives zones to secondaries. Listening failures
+    raise OSError from :meth:`privilegedStartService`.
     """
 
     log = Logger()
@@ -95,13 +160,21 @@ class DnsServer(Service):
         table: Table = EMPTY,
         forwarder: Forwarder | None = None,
         networks: Sequence[str] = LOOPBACK,
+        rate: int = 0,
+        client_rate: int = 0,
+        nxdomain: bool = False,
     ) -> None:
         self._reactor = reactor
         self._listen = listen
         self._answerer = Answerer(table)
         self._forwarder = forwarder
         self._networks = [ip_network(network) for network in networks]
-        self._served: dict[str, bool] = {}
+        self._known: dict[str, _Client] = {}
+        self._rate = RateLimit(rate, reactor.seconds, str) if rate else None
+        self._client_rate = RateLimit(client_rate, reactor.seconds, str) if client_rate else None
+        self._nxdomain = nxdomain
+        self.blocklist: Blocklist | None = None
+        self.transfers: ZoneTransfers | None = None
         self._failures = 0
         self._datagrams: list[_Datagrams] = []
         self._ports: list[IListeningPort] = []
@@ -120,7 +193,7 @@ class DnsServer(Service):
             for sock in sockets:
                 sock.setblocking(False)
                 if sock.type == socket.SOCK_DGRAM:
-                    self._datagrams.append(_Datagrams(sock, self._respond))
+                    self._datagrams.append(_Datagrams(sock, self._answerer, self._respond, self._client, self._rate))
                     self.addresses.append(sock.getsockname()[:2])
                 else:
                     self._ports.append(self._reactor.adoptStreamPort(sock.fileno(), sock.family, self._streams))
@@ -144,29 +217,50 @@ class DnsServer(Service):
         self._datagrams, self._ports = [], []
         return gatherResults([*stopped, self._streams.close()])
 
-    def _serves(self, host: str) -> bool:
-        """May the client ask for names that are not ours?"""
-        served = self._served.get(host)
-        if served is None:
-            if len(self._served) >= _REMEMBERED:
-                self._served.clear()
-            served = self._served[host] = _inside(host, self._networks)
-        return served
+    def _client(self, host: str) -> _Client:
+        """What is to be known of a client."""
+        client = self._known.get(host)
+        if client is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            ours = _inside(host, self._networks)
+            recursion = ours and self._forwarder is not None
+            client = self._known[host] = _Client(host, recursion, "" if ours else network_of(host))
+        return client
 
-    def _respond(self, data: bytes, address: Any) -> bytes | Deferred[bytes] | None:
-        """The response to a datagram. Our own fault is SERVFAIL."""
+    def _respond(self, data: bytes, client: _Client) -> bytes | Deferred[bytes] | None:
+        """The response to a datagram. Our own fault is SERVFAIL; nothing may stop the reading of the socket."""
         try:
-            response = self._answerer.answer(data, self._forwarder is not None and self._serves(address[0]))
+            response = self._answerer.answer(data, client.recursion)
+            if isinstance(response, Foreign):
+                return self._forward(response, client.host)
+            if response is not None:
+                signed = response if self.transfers is None else self.transfers.signed(data, response, client.host)
+                if signed is not response:
+                    return signed
+                self._answerer.keep(data, response, client.recursion)
+            return response
         except Exception:
             return self._failed(data)
-        return self._forward(response) if isinstance(response, Foreign) else response
 
-    def _respond_stream(self, message: bytes, host: str) -> bytes | Deferred[bytes] | None:
+    def _respond_stream(self, message: bytes, host: str) -> bytes | Deferred[bytes] | Deferred[list[bytes]] | None:
         try:
-            response = self._answerer.answer_stream(message, self._forwarder is not None and self._serves(host))
+            if self.transfers is not None and self.transfers.wants(message, host):
+                giving = Deferred.fromCoroutine(self.transfers.give(message, host))
+                return giving.addErrback(self._transfer_failed, message)
+            response = self._answerer.answer_stream(message, self._client(host).recursion)
+            if isinstance(response, Foreign):
+                return self._forward(response, host)
+            if self.transfers is not None and response is not None:
+                response = self.transfers.signed(message, response, host)
         except Exception:
             return self._failed(message)
-        return self._forward(response) if isinstance(response, Foreign) else response
+        return response
+
+    def _transfer_failed(self, failure: Failure, message: bytes) -> list[bytes]:
+        self.log.failure("a transfer failed", failure)
+        query = wire.parse_query(message)
+        return [] if query is None else [wire.error_response(query, wire.SERVFAIL)]
 
     def _failed(self, data: bytes) -> bytes | None:
         self._failures += 1
@@ -176,7 +270,15 @@ class DnsServer(Service):
         query = wire.parse_query(data)
         return None if query is None else wire.error_response(query, wire.SERVFAIL)
 
-    def _forward(self, foreign: Foreign) -> Deferred[bytes]:
+    def _forward(self, foreign: Foreign, host: str) -> bytes | Deferred[bytes] | None:
+        if self.blocklist is not None and self.blocklist.blocks(foreign.name):
+            return blocked_response(foreign.query, self._nxdomain)
+        if self._client_rate is not None and self._client_rate.turn(host) is not Turn.SEND:
+            return wire.error_response(foreign.query, wire.REFUSED, recursion=True)
+        if self._forwarder is not None and not foreign.found:
+            known = self._forwarder.at_once(foreign.query, foreign.name, foreign.limit)
+            if known is not None:
+                return known
         return Deferred.fromCoroutine(self._ask(foreign)).addErrback(self._forward_failed, foreign)
 
     def _forward_failed(self, failure: Failure, foreign: Foreign) -> bytes:

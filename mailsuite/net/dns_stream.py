@@ -22,8 +22,8 @@ PENDING = 100
 CONNECTIONS = 500
 """At the limit the connection that has been quiet for longest makes room."""
 
-Answers = Callable[[bytes, str], "bytes | Deferred[bytes] | None"]
-"""From a message and the client's address to a response, now or soon; None: hang up."""
+Answers = Callable[[bytes, str], "bytes | Deferred[bytes] | Deferred[list[bytes]] | None"]
+"""From a message and the client's address to a response (or several messages), now or soon; None: hang up."""
 
 
 @implementer(IPushProducer, IHalfCloseableProtocol)
@@ -90,8 +90,8 @@ class DnsStream(Protocol):
             slot.append(response)
         return True
 
-    def _fill(self, response: bytes, slot: list[bytes]) -> None:
-        slot.append(response)
+    def _fill(self, response: bytes | list[bytes], slot: list[bytes]) -> None:
+        slot.extend(response if isinstance(response, list) else [response])
         if self.connected and not self._working:
             self._alive()
             self._flush()
@@ -99,8 +99,8 @@ class DnsStream(Protocol):
 
     def _flush(self) -> None:
         while self._responses and self._responses[0]:
-            response = self._responses.popleft()[0]
-            self.transport.write(len(response).to_bytes(2, "big") + response)
+            for response in self._responses.popleft():
+                self.transport.write(len(response).to_bytes(2, "big") + response)
 
     def _alive(self) -> None:
         if self._timer is not None and not self._blocked:

@@ -46,9 +46,8 @@ class UpstreamClient:
         for _ in range(_ROUNDS):
             silent = []
             for server in servers:
-                exchange = Exchange(asked, int.from_bytes(self._random(2), "big"))
                 try:
-                    verdict, reply = await ask(self._reactor, server, exchange, self._timeout)
+                    verdict, reply = await self._ask(asked, server)
                 except NoReplyError as error:
                     detail = f"{server[0]}: {error}"
                     silent.append(server)
@@ -62,3 +61,12 @@ class UpstreamClient:
                 detail = f"{server[0]}: {wire.rcode_text(reply[3] & 15)}"
             servers = silent
         raise NoAnswerError(detail)
+
+    async def _ask(self, asked: Asked, server: Server) -> tuple[Verdict, bytes]:
+        verdict, reply = Verdict.PLAIN, b""
+        for edns in (True, False):
+            exchange = Exchange(asked, int.from_bytes(self._random(2), "big"), edns)
+            verdict, reply = await ask(self._reactor, server, exchange, self._timeout)
+            if verdict is not Verdict.PLAIN:
+                break
+        return verdict, reply

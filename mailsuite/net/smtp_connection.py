@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+from typing import Protocol as Shape
 
+from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator, IPushProducer
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailsuite.net.prompt_writes import PromptWrites
 from mailsuite.net.tls import in_words
 
 _FAREWELL = 5.0
+
+UNREAD = 65_536
+"""Octets that a host may say while nobody listens; one that says more is cut off."""
 
 
 class Broken(Exception):
@@ -26,14 +33,27 @@ class HandshakeFailed(Exception):
     """TLS could not be agreed on; the text says why."""
 
 
+class Handshake(Shape):
+    """An IOpenSSLClientConnectionCreator that judges afterwards."""
+
+    def clientConnectionForTLS(self, tls_protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """The connection that is to shake hands."""
+
+    def check(self, connection: SSL.Connection) -> None:
+        """Raises DestinationDown when the host did not show what it must."""
+
+
 @implementer(IHandshakeListener, IPushProducer)
 class SmtpConnection(Protocol):
     """``gone`` fires when the connection is closed, whoever closed it. One coroutine at a time may wait."""
 
     transport: Any
+    _writes: PromptWrites
 
     def __init__(self, reactor: Any) -> None:
         self.gone: Deferred[None] = Deferred()
+        self.on_noise: Callable[[], None] | None = None
+        """Called when the host says or does something while nobody waits for it."""
         self._reactor = reactor
         self._input: list[bytes] = []
         self._lost = ""
@@ -44,10 +64,13 @@ class SmtpConnection(Protocol):
     def connectionMade(self) -> None:
         """What is written is whole groups of commands."""
         self.transport.setTcpNoDelay(True)
+        self._writes = PromptWrites(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
         """Keep it for ``read``."""
         self._input.append(data)
+        if len(self._input) > 1 and sum(map(len, self._input)) > UNREAD:
+            self.abort()
         self._wake()
 
     def handshakeCompleted(self) -> None:
@@ -74,10 +97,15 @@ class SmtpConnection(Protocol):
     def stopProducing(self) -> None:
         """connectionLost follows."""
 
+    @property
+    def quiet(self) -> bool:
+        """Is the link up, and nothing unread on it?"""
+        return not self._lost and not self._input
+
     def write(self, data: bytes) -> None:
-        """Send it."""
-        if data:
-            self.transport.write(data)
+        """Send it; a link that is gone takes it to nowhere."""
+        if data and not self._lost:
+            self._writes.write(data)
 
     async def read(self, seconds: float, what: str) -> bytes:
         """The next octets. Raises Broken; ``what`` says in words what they are waited for."""
@@ -97,7 +125,7 @@ class SmtpConnection(Protocol):
         self.transport.registerProducer(self, True)
         try:
             for block in octets:
-                self.transport.write(block)
+                self._writes.write(block)
                 while self._paused and not self._input and not self._lost:
                     await self._wait(seconds, what)
                 if self._input:
@@ -109,16 +137,18 @@ class SmtpConnection(Protocol):
             self.transport.unregisterProducer()
         return True
 
-    async def start_tls(self, creator: IOpenSSLClientConnectionCreator, seconds: float) -> str:
-        """Shake hands; what was agreed on, in words. Raises HandshakeFailed."""
+    async def start_tls(self, handshake: Handshake, seconds: float) -> str:
+        """Shake hands; what was agreed on, in words. Raises HandshakeFailed, and what ``handshake.check`` raises."""
         try:
             if not self._lost:
-                self.transport.startTLS(creator)
+                self._writes.stop()
+                self.transport.startTLS(handshake)
                 await self._wait(seconds, "during the TLS handshake")
         except Broken as error:
             raise HandshakeFailed(str(error)) from None
         if not self._secured:
             raise HandshakeFailed(self._lost)
+        handshake.check(self.transport.getHandle())
         return in_words(self.transport)
 
     def close(self) -> None:
@@ -136,6 +166,8 @@ class SmtpConnection(Protocol):
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.callback(None)
+        elif self.on_noise is not None:
+            self.on_noise()
 
     async def _wait(self, seconds: float, what: str) -> None:
         self._waiting = Deferred()

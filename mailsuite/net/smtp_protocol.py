@@ -24,6 +24,7 @@ from mailsuite.interfaces.reception import Client, IReception
 from mailsuite.interfaces.trace import ITrace
 from mailsuite.model.errors import MailError
 from mailsuite.model.status import Status
+from mailsuite.net.prompt_writes import PromptWrites
 from mailsuite.net.smtp_trace import SessionTrace
 from mailsuite.net.tls import in_words
 from mailsuite.smtp.events import Credentials, Event, Mail, Message, Rcpt, StartTls
@@ -86,6 +87,7 @@ class SmtpProtocol(TwistedProtocol):
     """One connection; made by SmtpFactory."""
 
     transport: Any
+    _writes: PromptWrites
     log = Logger()
 
     def __init__(self, factory: Listener, client: Client) -> None:
@@ -117,6 +119,7 @@ class SmtpProtocol(TwistedProtocol):
     def connectionMade(self) -> None:
         """Greet: at once, or after the handshake of implicit TLS."""
         self._connected = True
+        self._writes = PromptWrites(self.transport)
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
@@ -259,6 +262,7 @@ class SmtpProtocol(TwistedProtocol):
             self._flush()
             if isinstance(event, StartTls):
                 self._handshaking = True
+                self._writes.stop()
                 self.transport.startTLS(self._factory.tls)
                 return
             await self._answer(event)
@@ -307,7 +311,7 @@ class SmtpProtocol(TwistedProtocol):
 
     def _flush(self) -> None:
         if out := self.session.output():
-            self.transport.write(out)
+            self._writes.write(out)
         if self.session.closing and not self._closing:
             self._closing = True
             self._deadline = self._factory.now() + _FAREWELL

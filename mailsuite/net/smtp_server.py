@@ -6,6 +6,7 @@ import ipaddress
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -26,7 +27,11 @@ _SWEEP = 5.0
 
 def client_address(address: IAddress | None) -> str:
     """The IP of a peer, without a scope; an IPv4-mapped one as IPv4."""
-    host = str(getattr(address, "host", "")).partition("%")[0]
+    return _plain(str(getattr(address, "host", "")).partition("%")[0])
+
+
+@lru_cache(1024)
+def _plain(host: str) -> str:
     try:
         ip = ipaddress.ip_address(host)
     except ValueError:
@@ -34,6 +39,7 @@ def client_address(address: IAddress | None) -> str:
     return str(getattr(ip, "ipv4_mapped", None) or ip)
 
 
+@lru_cache(1024)
 def client_network(address: str) -> str:
     """The /24 or /64 that a client is counted under, "" for one that is not."""
     try:

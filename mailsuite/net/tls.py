@@ -1,4 +1,4 @@
-"""TLS for mail: our certificates as a server, unverified encryption as a client.
+"""TLS for mail: our certificates as a server, and words for what was agreed on.
 
 RFC 3207, RFC 6066 section 3 (SNI), RFC 7435, RFC 8996.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
@@ -118,35 +118,16 @@ def _choose(certificates: _Certificates, connection: SSL.Connection) -> None:
         connection.set_context(certificates.of(name.decode("ascii", "replace").lower().rstrip(".")))
 
 
-@implementer(IOpenSSLClientConnectionCreator)
-class OpportunisticTls:
-    """Encrypts to a host whose certificate is not looked at: better than clear text, no more."""
-
-    def __init__(self, host: str, options: CertificateOptions) -> None:
-        """``host`` goes into SNI unless it is an address; ``options`` are shared by all hosts."""
-        self._host = "" if _is_address(host) else host
-        self._options = options
-
-    def clientConnectionForTLS(self, tls_protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """The connection that is to shake hands."""
-        connection = self._options.clientConnectionForTLS(tls_protocol)
-        if self._host:
-            connection.set_tlsext_host_name(self._host.encode("ascii", "ignore"))
-        return connection
-
-
-def opportunistic_options() -> CertificateOptions:
-    """TLS 1.2 and above, any certificate of the other side, none of ours."""
-    return CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2)
-
-
 def in_words(transport: Any) -> str:
     """Protocol and cipher of a transport on which TLS is on, e.g. "TLSv1.3 TLS_AES_256_GCM_SHA384"."""
     connection = transport.getHandle()
     return f"{connection.get_protocol_version_name()} {connection.get_cipher_name()}"
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Is it an IP, or an address literal, and no name?"""
+    if host.startswith("["):
+        return True
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -26,6 +26,9 @@ Hosts = Callable[[str], Awaitable[bool]]
 Eager = Callable[[str], Awaitable[bool]]
 """Attempts a job now, given its id; True when it is closed."""
 
+Take = Callable[[QueuedMessage, Job, bytes], bool]
+"""Looks after a job of the local lane in this process; False: it is to be scheduled."""
+
 
 def due(job: Job) -> Due:
     """A job as the schedule wants it."""
@@ -61,12 +64,17 @@ class Queue:
         self._lifetime = lifetime
         self._notice_lifetime = notice_lifetime
         self._eager: Eager | None = None
+        self._take: Take | None = None
         self._waiting: dict[Lane, list[Due]] = {lane: [] for lane in schedules}
         self._adding: set[Lane] = set()
 
     def run_eagerly(self, attempt: Eager) -> None:
         """From now on eager jobs are attempted before ``accept`` returns."""
         self._eager = attempt
+
+    def file_directly(self, take: Take) -> None:
+        """From now on jobs of the local lane are offered to ``take`` before they are scheduled."""
+        self._take = take
 
     async def accept(self, submission: Submission) -> QueuedMessage:
         """See ISubmissionQueue."""
@@ -82,7 +90,7 @@ class Queue:
             account=message.account,
         )
         self.recent.keep(message, submission.content)
-        await self._start(message)
+        await self._start(message, submission.content)
         return message
 
     async def _message(self, submission: Submission) -> QueuedMessage:
@@ -119,15 +127,18 @@ class Queue:
             raise StoreUnavailable(f"message {message.id} was there and is gone")
         return known
 
-    async def _start(self, message: QueuedMessage) -> None:
+    async def _start(self, message: QueuedMessage, content: bytes) -> None:
         waits = message.not_before > message.created
         eager = set() if waits else {f"{message.id}.{entry.n}" for entry in message.plan if entry.eager}
         for job in jobs_of(message):
             if job.id in eager and self._eager is not None and await self._eager(job.id):
                 continue
-            self._schedule(job)
+            if not waits and self._take is not None and job.lane is Lane.LOCAL and self._take(message, job, content):
+                continue
+            self.schedule(job)
 
-    def _schedule(self, job: Job) -> None:
+    def schedule(self, job: Job) -> None:
+        """Have a job of this store attempted when it is due, by whichever worker."""
         # Redis is only a hint: the reply to the client does not wait for it.
         lane = job.lane
         self._waiting[lane].append(due(job))

@@ -1,4 +1,4 @@
-"""Put back into the schedule what it lost, and set aside what kills workers."""
+"""Put back into the schedule what it lost, set aside what kills workers, end what waited for too long."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ GRACE = 5_000
 
 _BATCH = 2000
 
+_PAGES = 10
+"""Batches of one round: what is left is looked at in the next one."""
+
+_START = (0, "")
+
+Expire = Callable[[str, str], Awaitable[None]]
+"""Gives up a job, for a reason in words."""
+
 
 class Reconciler:
     """Safe to run in several processes at once: each step may be repeated."""
@@ -30,13 +38,18 @@ class Reconciler:
         schedules: Mapping[Lane, IDeliverySchedule],
         clock: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]],
+        expire: Expire,
         interval: float = 30.0,
+        grace: int = GRACE,
     ) -> None:
         self._jobs = jobs
         self._schedules = schedules
         self._clock = clock
         self._sleep = sleep
+        self._expire = expire
         self._interval = interval
+        self._grace = grace
+        self._reached = dict.fromkeys(schedules, _START)
         self._stopping = False
 
     async def run(self) -> None:
@@ -57,17 +70,40 @@ class Reconciler:
         self._stopping = True
 
     async def round(self) -> int:
-        """Schedule what is overdue, park poison; how many jobs were handed to the schedule."""
+        """Schedule what is overdue, park poison, give up what expired; how many jobs were handed to the schedule."""
         handed = 0
         for lane, schedule in self._schedules.items():
-            for job_id in await schedule.poison():
-                now = self._clock()
-                if await self._jobs.park(job_id, "its worker died three times", now):
-                    log.error("{job_id} parked: its worker died three times", job_id=job_id)
-                await schedule.forget(job_id)
-            now = self._clock()
-            overdue = await self._jobs.overdue(lane, now - GRACE, now, _BATCH)
-            if overdue:
-                await schedule.add([due(job) for job in overdue])
-                handed += len(overdue)
+            await self._park_poison(schedule)
+            handed += await self._hand_over(lane, schedule)
+            await self._give_up(lane, schedule)
         return handed
+
+    async def _park_poison(self, schedule: IDeliverySchedule) -> None:
+        for job_id in await schedule.poison():
+            if await self._jobs.park(job_id, "its worker died three times", self._clock()):
+                log.error("{job_id} parked: its worker died three times", job_id=job_id)
+            await schedule.forget(job_id)
+
+    async def _hand_over(self, lane: Lane, schedule: IDeliverySchedule) -> int:
+        # Much of it may be known and only wait for its turn, e.g. behind a breaker: so all of it is gone through.
+        handed = 0
+        for _ in range(_PAGES):
+            now = self._clock()
+            overdue = await self._jobs.overdue(lane, now - self._grace, now, _BATCH, self._reached[lane])
+            await schedule.add([due(job) for job in overdue])
+            handed += len(overdue)
+            if len(overdue) < _BATCH:
+                self._reached[lane] = _START
+                break
+            self._reached[lane] = (overdue[-1].next_attempt, overdue[-1].id)
+        return handed
+
+    async def _give_up(self, lane: Lane, schedule: IDeliverySchedule) -> None:
+        """The others are attempted once more when their turn comes, and that ends them."""
+        down: dict[str, str] = {}
+        for job in await self._jobs.expired(lane, self._clock(), _BATCH):
+            if job.destination not in down:
+                state = await schedule.destination(job.destination)
+                down[job.destination] = state.reason if state.failures else ""
+            if reason := down[job.destination]:
+                await self._expire(job.id, reason)

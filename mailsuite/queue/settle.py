@@ -26,6 +26,15 @@ from mailsuite.model.status import Status
 
 log = Logger()
 
+GREYLISTED = 6 * 60_000
+"""When (ms) to come back to a host that greylists."""
+
+
+def _is_greylisted(outcome: Outcome) -> bool:
+    status = outcome.status
+    deferred = outcome.state is RecipientState.DEFERRED
+    return deferred and status.code in (450, 451) and status.enhanced == "4.7.1"
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -38,8 +47,16 @@ class RetryPolicy:
     limit: int = 0
     delay_notice: int = 0
 
-    def next_attempt(self, attempts: int, now: int, uniform: Callable[[float, float], float]) -> int:
-        """The time of the next try after ``attempts`` tries (at least 1); each step is jittered by 0.8 to 1.2."""
+    def next_attempt(
+        self, attempts: int, now: int, uniform: Callable[[float, float], float], outcomes: Sequence[Outcome] = ()
+    ) -> int:
+        """The time of the next try after ``attempts`` tries (at least 1); each step is jittered by 0.8 to 1.2.
+
+        A first try that was greylisted is repeated when the usual five minutes are over (RFC 6647 section 4), unless
+        the policy's longest step is shorter.
+        """
+        if attempts == 1 and any(map(_is_greylisted, outcomes)):
+            return now + round(min(GREYLISTED, max(self.steps)) * uniform(0.9, 1.1))
         step = self.steps[min(attempts, len(self.steps)) - 1]
         return now + round(step * uniform(0.8, 1.2))
 
@@ -115,7 +132,7 @@ def settle(
             results.append(result)
         else:
             results.append(RecipientResult(result.recipient, outcome.state, outcome.status, outcome.mx, now))
-    next_attempt = policy.next_attempt(attempts, now, uniform)
+    next_attempt = policy.next_attempt(attempts, now, uniform, outcomes)
     over = policy.exhausted(attempts) or next_attempt > message.expires
     unanswerable = _unanswerable(message, job)
     if over and not unanswerable:

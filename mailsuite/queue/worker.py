@@ -9,11 +9,20 @@ from typing import Protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from mailsuite.interfaces.blobs import IBlobStore
 from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.interfaces.notices import INotices
-from mailsuite.interfaces.schedule import IDeliverySchedule, Idle, Lease, Rebuild
-from mailsuite.model.errors import MailError, NotThere, ScheduleUnavailable, StoreUnavailable, Undecodable
+from mailsuite.interfaces.schedule import IDeliverySchedule, Idle, Lease, Rebuild, Setback
+from mailsuite.model.errors import (
+    Deferral,
+    DestinationBusy,
+    DestinationDown,
+    MailError,
+    NotThere,
+    Postponed,
+    ScheduleUnavailable,
+    StoreUnavailable,
+    Undecodable,
+)
 from mailsuite.model.job import (
     Job,
     JobState,
@@ -25,20 +34,28 @@ from mailsuite.model.job import (
     RecipientState,
 )
 from mailsuite.model.status import Status
+from mailsuite.queue.breaker import Breaker
 from mailsuite.queue.rebuild import rebuild
 from mailsuite.queue.recent import Recent
-from mailsuite.queue.settle import RetryPolicy, Settlement, settle, tell
+from mailsuite.queue.settle import RetryPolicy, Settlement, settle, tell, waiting
+from mailsuite.queue.turn import Turn, Worked
 
 log = Logger()
 
 LEASE = 120_000
-RENEW = 30.0
+"""How long (ms) a claim lives; it is renewed four times in that time."""
 BUSY_PAUSE = 2_000
 """How long (ms) a job rests when the store is busy or a claim is held elsewhere."""
+CRASHES = 10
+"""A job during whose attempts so many workers died is set aside. The schedule does so after three, but it forgets: this
+is the store's own count, which goes on when machines die, and must not blame a job for them."""
 
 
 class Attempt(Protocol):
     """One try of a job: an outcome for each open recipient. MailError counts for all of them.
+
+    DestinationDown is a fault of the destination and uses up no attempt of the jobs that merely meet it; Postponed is
+    no attempt at all.
 
     ``before_dot`` is awaited before what cannot be taken back; False: the claim is lost, send nothing.
     """
@@ -57,46 +74,14 @@ class Tools:
     uniform: Callable[[float, float], float]
 
 
-class _Turn:
-    """One claim of one job while it is worked on: keeps it alive, knows when it is lost."""
-
-    def __init__(self, worker: Worker, job: Job) -> None:
-        self._worker = worker
-        self.job = job
-        self.lost = False
-        self.over = False
-
-    async def keep(self, leased: bool) -> None:
-        """Renew both halves of the claim until the turn is over."""
-        tools = self._worker.tools
-        while True:
-            await tools.sleep(RENEW)
-            if self.over or self.lost:
-                return
-            try:
-                if not await self._worker.jobs.renew(self.job.id, self.job.epoch, tools.clock() + LEASE):
-                    self.lost = True
-                elif leased:
-                    await self._worker.schedule.renew(self._worker.name, self.job.id, LEASE)
-            except (StoreUnavailable, ScheduleUnavailable):
-                continue
-
-    async def before_dot(self) -> bool:
-        """Is the right to send still ours? Journals that the dot is about to go."""
-        if self.lost:
-            return False
-        return await self._worker.jobs.dot(self.job.id, self.job.epoch, self._worker.tools.clock())
-
-
 class Worker:
-    """Serves one lane with ``concurrency`` jobs at a time. ``name`` is host/slot/uuid."""
+    """Serves one lane with ``concurrency`` jobs at a time. ``name`` is host/slot/uuid; ``lease`` in ms."""
 
     def __init__(
         self,
         name: str,
         lane: Lane,
         jobs: IJobStore,
-        blobs: IBlobStore,
         recent: Recent,
         schedule: IDeliverySchedule,
         attempt: Attempt,
@@ -104,17 +89,19 @@ class Worker:
         policy: RetryPolicy,
         tools: Tools,
         concurrency: int,
+        lease: int = LEASE,
     ) -> None:
         self.name = name
+        self.lease = lease
         self._lane = lane
         self.jobs = jobs
         self.schedule = schedule
         self.tools = tools
-        self._blobs = blobs
         self._recent = recent
         self._attempt = attempt
         self._notices = notices
         self._policy = policy
+        self._breaker = Breaker.beside(policy)
         self._concurrency = concurrency
         self._busy = 0
         self._idle: list[Deferred[None]] = []
@@ -174,7 +161,7 @@ class Worker:
     async def _next(self) -> None:
         self._claims += 1
         # Every 8th turn begins at the lowest class, so that bulk mail cannot starve.
-        turn = await self.schedule.claim(self.name, LEASE, 2 if self._claims % 8 == 0 else 0)
+        turn = await self.schedule.claim(self.name, self.lease, 2 if self._claims % 8 == 0 else 0)
         match turn:
             case Rebuild():
                 if not await rebuild(self.jobs, self.schedule, self._lane, self.name, self.tools.clock):
@@ -204,53 +191,99 @@ class Worker:
     async def _leased(self, lease: Lease) -> None:
         now = self.tools.clock()
         pause = now + BUSY_PAUSE
+        schedule, name, job_id = self.schedule, self.name, lease.job_id
         try:
-            job = await self.jobs.claim(lease.job_id, self.name, now, now + LEASE)
+            job = await self.jobs.claim(job_id, name, now, now + self.lease)
             if isinstance(job, NotClaimable):
                 if job.closed:
-                    await self.schedule.done(self.name, lease.job_id)
+                    await self._end(lambda: schedule.done(name, job_id))
                 else:
-                    await self.schedule.release(self.name, lease.job_id, max(job.until, now + 50))
+                    until = max(job.until, now + 50)
+                    await self._end(lambda: schedule.release(name, job_id, until))
                 return
-            state, next_attempt, attempts = await self._work(job, leased=True)
+            if not await self._still_ours(job):
+                # The schedule was rebuilt between the two claims and does not count this one.
+                await self.jobs.release(job_id, job.epoch, job.next_attempt)
+                await self._end(lambda: schedule.release(name, job_id, pause))
+                return
+            worked = await self._work(job, leased=True)
         except StoreUnavailable:
-            await self.schedule.release(self.name, lease.job_id, pause)
+            await self._end(lambda: schedule.release(name, job_id, pause))
             return
         except Undecodable as error:
-            await self._park(lease.job_id, str(error))
-            await self.schedule.done(self.name, lease.job_id)
+            await self._park(job_id, str(error))
+            await self._end(lambda: schedule.done(name, job_id))
             return
-        if state is JobState.PENDING:
-            if attempts == job.attempts:
-                await self.schedule.release(self.name, job.id, next_attempt)
-            else:
-                await self.schedule.retry(self.name, job.id, next_attempt, attempts)
+        due, attempts, answered = worked.next_attempt, worked.attempts, worked.answered
+        if worked.state is not JobState.PENDING:
+            await self._end(lambda: schedule.done(name, job_id, answered))
+        elif attempts == job.attempts:
+            await self._end(lambda: schedule.release(name, job_id, due))
         else:
-            await self.schedule.done(self.name, job.id)
+            await self._end(lambda: schedule.retry(name, job_id, due, attempts, answered))
+
+    async def _still_ours(self, job: Job) -> bool:
+        try:
+            return await self.schedule.renew(self.name, job.id, self.lease)
+        except ScheduleUnavailable:
+            return False
+
+    async def _end(self, finish: Callable[[], Awaitable[bool]]) -> None:
+        """Tell the schedule, patiently: a lease that nobody ends would look like a crash."""
+        deadline = self.tools.clock() + self.lease
+        while True:
+            try:
+                await finish()
+                return
+            except ScheduleUnavailable:
+                if self._stopping or self.tools.clock() > deadline:
+                    return
+                await self.tools.sleep(1.0)
 
     async def attempt_now(self, job_id: str) -> bool:
         """Try a job outside the schedule (eager jobs); True when nothing is left to do for it."""
         now = self.tools.clock()
         try:
-            job = await self.jobs.claim(job_id, self.name, now, now + LEASE)
+            job = await self.jobs.claim(job_id, self.name, now, now + self.lease)
             if isinstance(job, NotClaimable):
                 return job.closed
-            state, _, _ = await self._work(job, leased=False)
+            worked = await self._work(job, leased=False)
         except StoreUnavailable:
             return False
-        return state is not JobState.PENDING
+        return worked.state is not JobState.PENDING
 
-    async def _work(self, job: Job, leased: bool) -> tuple[JobState, int, int]:
-        """Attempt, tell, record. Gives state, next attempt and attempts as they are in the store afterwards."""
+    async def expire(self, job_id: str, reason: str) -> None:
+        """Give a job up whose message expired while its destination was down: no turn comes for it any more."""
+
+        async def attempt(
+            message: QueuedMessage, job: Job, content: bytes, before_dot: Callable[[], Awaitable[bool]]
+        ) -> Sequence[Outcome]:
+            raise Deferral(451, "4.4.1", reason)
+
+        now = self.tools.clock()
         try:
-            message, content = self._recent.get(job.queue_id) or await self._fetch(job.queue_id)
+            job = await self.jobs.claim(job_id, self.name, now, now + self.lease)
+            if isinstance(job, NotClaimable) or (await self._work(job, False, attempt)).state is JobState.PENDING:
+                return
+        except Undecodable as error:
+            await self._park(job_id, str(error))
+        await self.schedule.forget(job_id)
+
+    async def _work(self, job: Job, leased: bool, attempt: Attempt | None = None) -> Worked:
+        """Attempt, tell, record."""
+        if job.crashes >= CRASHES:
+            # The schedule counts too, but may have been lost.
+            await self._park(job.id, f"its worker died {job.crashes} times")
+            return Worked(JobState.PARKED, job.next_attempt, job.attempts)
+        try:
+            message, content = self._recent.get(job.queue_id) or await self.jobs.content(job.queue_id)
         except NotThere as error:
             await self._park(job.id, str(error))
-            return JobState.PARKED, job.next_attempt, job.attempts
-        turn = _Turn(self, job)
+            return Worked(JobState.PARKED, job.next_attempt, job.attempts)
+        turn = Turn(self, job)
         keeping = Deferred.fromCoroutine(turn.keep(leased))
         try:
-            outcomes = await self._outcomes(message, job, content, turn)
+            outcomes = await self._outcomes(attempt or self._attempt, message, job, content, turn)
             now = self.tools.clock()
             settlement = settle(message, job, outcomes, self.name, now, self._policy, self.tools.uniform)
             await self._tell(message, job, settlement)
@@ -266,28 +299,53 @@ class Worker:
                     mx=outcome.mx,
                 )
         except StoreUnavailable:
-            pause = self.tools.clock() + BUSY_PAUSE
-            await self.jobs.release(job.id, job.epoch, pause)
-            return JobState.PENDING, pause, job.attempts
+            return await self._release(job, self.tools.clock() + BUSY_PAUSE)
+        except Postponed as pause:
+            log.info("{job_id} waits, this was no attempt: {reason}", job_id=job.id, reason=pause.reason)
+            return await self._postpone(message, job, pause.until)
         finally:
             turn.over = True
             keeping.cancel()
             keeping.addErrback(lambda _: None)
-        return settlement.update.state, settlement.update.next_attempt, settlement.update.attempts
+        update = settlement.update
+        return Worked(update.state, update.next_attempt, update.attempts, turn.answered)
 
-    async def _fetch(self, queue_id: str) -> tuple[QueuedMessage, bytes]:
-        message = await self.jobs.message(queue_id)
-        if message is None:
-            raise NotThere(f"the queued message {queue_id} is gone")
-        return message, await self._blobs.read(message.blob)
+    async def _postpone(self, message: QueuedMessage, job: Job, until: int) -> Worked:
+        """The same, and the originator is told if it waits for long."""
+        settlement = waiting(message, job, until, self.name, self.tools.clock(), self._policy)
+        if settlement is None:
+            return await self._release(job, until)
+        await self._tell(message, job, settlement)
+        await self._record(job, settlement.update)
+        update = settlement.update
+        return Worked(update.state, update.next_attempt, update.attempts)
 
-    async def _outcomes(self, message: QueuedMessage, job: Job, content: bytes, turn: _Turn) -> Sequence[Outcome]:
+    async def _release(self, job: Job, until: int) -> Worked:
+        """Give a claim back without an attempt."""
+        await self.jobs.release(job.id, job.epoch, until)
+        return Worked(JobState.PENDING, until, job.attempts)
+
+    async def _outcomes(
+        self, attempt: Attempt, message: QueuedMessage, job: Job, content: bytes, turn: Turn
+    ) -> Sequence[Outcome]:
+        """What the attempt gave. Raises StoreUnavailable and Postponed; an expired message is postponed no more."""
         try:
-            return await self._attempt(message, job, content, turn.before_dot)
+            outcomes = await attempt(message, job, content, turn.before_dot)
+            turn.answered = True
+            return outcomes
         except StoreUnavailable:
             raise
+        except DestinationDown as error:
+            setback = await self._setback(job, error)
+            if not setback.counts and message.expires > self.tools.clock():
+                raise Postponed(min(setback.until, message.expires), error.status.text) from error
+            status = error.status
         except MailError as error:
             status = error.status
+        except Postponed as pause:
+            if message.expires > self.tools.clock():
+                raise Postponed(min(pause.until, message.expires), pause.reason) from pause
+            status = Status(451, "4.4.5", pause.reason)  # RFC 3463 section 3.5: congestion
         except Exception:
             status = Status(451, "4.3.0", f"local error, see the log for {job.id} epoch {job.epoch}")
             log.failure("{job_id}: the attempt of epoch {epoch} failed", job_id=job.id, epoch=job.epoch)
@@ -306,6 +364,24 @@ class Worker:
                 await self.tools.sleep(1.0)
             else:
                 return
+
+    async def _setback(self, job: Job, error: DestinationDown) -> Setback:
+        if self._stopping:  # it may be we who broke the link off
+            return Setback(False, self.tools.clock())
+        waits = self._breaker.waits(self.tools.uniform)
+        busy = isinstance(error, DestinationBusy)
+        try:
+            setback = await self.schedule.setback(self.name, job.id, waits, str(error.status), busy)
+        except ScheduleUnavailable:
+            return Setback(False, self.tools.clock() + waits[0])
+        if setback.counts:
+            log.warn(
+                "{destination} is down, tried again from {until}: {reason}",
+                destination=job.destination,
+                until=setback.until,
+                reason=str(error.status),
+            )
+        return setback
 
     async def _record(self, job: Job, update: JobUpdate) -> bool:
         """Write the result, patiently: what was sent must not be sent again because the store was busy."""

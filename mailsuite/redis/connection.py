@@ -71,10 +71,15 @@ class Link:
         """
         return await self._ask(await self._connection(), *words)
 
-    async def run(self, script: Script, keys: Sequence[str], *args: str | int) -> Any:
-        """Run a script by its SHA-1; one that the server does not know is loaded. Errors as of ``command``."""
+    async def run(self, script: Script, keys: Sequence[str], *args: str | int, run_id: bool = False) -> Any:
+        """Run a script by its SHA-1; one that the server does not know is loaded. Errors as of ``command``.
+
+        ``run_id``: the last argument is the id of the server's process.
+        """
         connection = await self._connection()
-        call = ("EVALSHA", script.sha, len(keys), *keys, *args)
+        call: tuple[str | int, ...] = ("EVALSHA", script.sha, len(keys), *keys, *args)
+        if run_id:
+            call += (connection.run_id,)
         try:
             return await self._ask(connection, *call)
         except ResponseError as error:

@@ -26,22 +26,26 @@ def is_passing(error: ResponseError) -> bool:
     return str(error).strip().startswith(PASSING)
 
 
-async def greet(connection: Any, url: RedisUrl) -> None:
-    """Log in, choose the database, check that the server never evicts. Raises RedisRefused or RedisError."""
+async def greet(connection: Any, url: RedisUrl) -> str:
+    """Log in, choose the database, check that the server never evicts; the id of the server's process (its run_id).
+
+    Raises RedisRefused or RedisError.
+    """
     try:
         if url.password:
             await connection.execute_command("AUTH", *([url.username] if url.username else []), url.password)
         if url.db:
             await connection.execute_command("SELECT", url.db)
-        memory = await connection.execute_command("INFO", "memory")
+        info: bytes = await connection.execute_command("INFO")
     except ResponseError as error:
         if is_passing(error):
             raise
         raise RedisRefused(f"{url} refuses us: {str(error).strip()}") from error
-    facts = dict(line.split(":", 1) for line in memory.decode().splitlines() if ":" in line)
+    facts = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
     policy = facts.get("maxmemory_policy", "unknown")
-    if facts.get("maxmemory", "0") != "0" and policy != "noeviction":
+    if policy != "noeviction":
         raise RedisRefused(f"{url} may evict our keys: set its maxmemory-policy to noeviction (it is {policy})")
+    return facts.get("run_id", "")
 
 
 class _Greeting:
@@ -49,13 +53,14 @@ class _Greeting:
 
     factory: Pool
     transport: Any
+    run_id = ""
 
     def connectionMade(self) -> None:
         Deferred.fromCoroutine(self._greet())
 
     async def _greet(self) -> None:
         try:
-            await greet(self, self.factory.url)
+            self.run_id = await greet(self, self.factory.url)
         except RedisRefused as refusal:
             self.factory.on_refused(str(refusal))
             self.transport.loseConnection()

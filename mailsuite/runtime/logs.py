@@ -21,8 +21,19 @@ _OF_TWISTED = frozenset(
 )
 
 
+def _formatted(event: LogEvent) -> str:
+    """As formatEvent, which takes ten times as long for what is needed of it nearly always."""
+    text = event.get("log_format")
+    if isinstance(text, str) and "()" not in text:
+        try:
+            return text.format_map(event)
+        except Exception:
+            return formatEvent(event)  # which says in the line what is wrong with it
+    return formatEvent(event)
+
+
 def _text(event: LogEvent) -> str:
-    return formatEvent(event).translate(_ESCAPES)
+    return _formatted(event).translate(_ESCAPES)
 
 
 def _traceback(event: LogEvent) -> list[str]:
@@ -71,7 +82,7 @@ def as_json(event: LogEvent) -> str:
         "time": _time(event),
         "level": _level(event).name,
         "namespace": event.get("log_namespace", "-"),
-        "message": formatEvent(event),
+        "message": _formatted(event),
     }
     if trace := _traceback(event):
         fields["traceback"] = trace

@@ -44,12 +44,40 @@ def ip(value: object) -> str:
         raise ValueError("must be an IP address") from None
 
 
+def ipv4(value: object) -> str:
+    """An IPv4 address, or nothing."""
+    return _of_family(value, 4)
+
+
+def ipv6(value: object) -> str:
+    """An IPv6 address in its shortest form, or nothing."""
+    return _of_family(value, 6)
+
+
+def _of_family(value: object, version: int) -> str:
+    if value == "":
+        return ""
+    address = ip(value)
+    if ip_address(address).version != version:
+        raise ValueError(f"must be an IPv{version} address")
+    return address
+
+
 def network(value: object) -> Network:
     """A network such as 192.0.2.0/24."""
     try:
         return ip_network(text(value))
     except ValueError as error:
         raise ValueError(f"must be a network such as 192.0.2.0/24 or 2001:db8::/32: {error}") from None
+
+
+def reverse_network(value: object) -> Network:
+    """A network whose reverse names make a zone: 198.51.100.0/24, 2001:db8:1::/48."""
+    found = network(value)
+    bits = 8 if found.version == 4 else 4
+    if not found.prefixlen or found.prefixlen % bits or found.prefixlen == found.max_prefixlen:
+        raise ValueError(f"its prefix must be a multiple of {bits}: the reverse zones end there")
+    return found
 
 
 def _port(digits: str) -> int:

@@ -13,7 +13,18 @@ from msgspec import Struct
 
 from mailsuite.model.address import Address
 from mailsuite.runtime import setting_values as read
-from mailsuite.runtime.network_values import Listen, Network, ServerAddress, ip, listen, name_server, network
+from mailsuite.runtime.network_values import (
+    Listen,
+    Network,
+    ServerAddress,
+    ip,
+    ipv4,
+    ipv6,
+    listen,
+    name_server,
+    network,
+    reverse_network,
+)
 
 Count = Annotated[int, read.whole(1)]
 Time = Annotated[int, read.duration]
@@ -121,6 +132,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     """Attempts and retries. The last step of ``retry`` is repeated; ``retry_limit`` 0 is no limit but ``expire``.
 
     ``delay_notice`` is the age at which the originator is told that a message still waits, 0: never.
+    ``source_ipv4`` and ``source_ipv6`` are the addresses to connect from; empty: as the system chooses.
+    ``tls`` is the level of links to domains that ask for nothing; ``ca_file`` None: the roots of the system.
     """
 
     retry: Annotated[tuple[int, ...], read.many(read.duration, least=1)] = (
@@ -138,13 +151,21 @@ class Delivery(Struct, frozen=True, kw_only=True):
     delay_notice: Annotated[int, read.duration_or_never] = 4 * _HOUR
     concurrency: Count = 50
     destination_concurrency: Count = 20
+    source_ipv4: Annotated[str, ipv4] = ""
+    source_ipv6: Annotated[str, ipv6] = ""
+    tls: Annotated[str, read.one_of("opportunistic", "encrypt", "verify")] = "opportunistic"
+    ca_file: Annotated[Path | None, read.readable_file] = None
 
 
 class Dns(Struct, frozen=True, kw_only=True):
     """The DNS service, and whom the suite itself asks.
 
-    ``addresses`` are the A and AAAA of the mail host. ``clients`` may ask for outside names, which ``upstreams``
-    look up. ``resolver`` None is this service.
+    ``addresses`` are the A and AAAA of the mail host, whose literals are local. ``clients`` may ask for outside
+    names, which ``upstreams`` look up. ``resolver`` None is this service. ``reverse`` are networks whose reverse names
+    are ours, ``zones`` a directory of zone files, ``caa`` who may issue certificates, ``mta_sts`` the mode of our own
+    policies.
+    ``secondaries`` may transfer our zones, signed by a key of ``transfer_keys`` when there is such a file. Rates of 0
+    are no limits; ``responses_per_second`` holds for each network that is not of ``clients``.
     """
 
     listen: Listens = (Listen(inherited="dns"),)
@@ -154,6 +175,17 @@ class Dns(Struct, frozen=True, kw_only=True):
     clients: Networks = _LOOPBACK
     resolver: Annotated[ServerAddress | None, name_server] = None
     ttl: Time = _HOUR
+    reverse: Annotated[tuple[Network, ...], read.many(reverse_network)] = ()
+    zones: Annotated[Path | None, read.absolute_path] = None
+    caa: Annotated[tuple[str, ...], read.many(read.domain_name)] = ()
+    mta_sts: Annotated[str, read.one_of("off", "testing", "enforce")] = "testing"
+    secondaries: Annotated[tuple[ServerAddress, ...], read.many(name_server)] = ()
+    transfer_keys: Annotated[Path | None, read.readable_file] = None
+    responses_per_second: Annotated[int, read.whole(0)] = 200
+    client_queries_per_second: Annotated[int, read.whole(0)] = 500
+    blocklists: Annotated[tuple[Path, ...], read.many(read.absolute_path)] = ()
+    allowed: Annotated[tuple[str, ...], read.many(read.domain_name)] = ()
+    blocked: Annotated[str, read.one_of("zero", "nxdomain")] = "zero"
 
     @property
     def asked(self) -> ServerAddress:

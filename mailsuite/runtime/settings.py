@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from mailsuite.model.tls_policy import TlsLevel
 from mailsuite.runtime import network_values, sections, setting_values
 from mailsuite.runtime.resolv_conf import nameservers
 from mailsuite.runtime.toml_lines import Key, lines_of
@@ -32,7 +33,7 @@ class SettingsError(Exception):
 class Settings(Struct, frozen=True, kw_only=True):
     """All sections. What follows from other settings is filled in, so that nobody else has to know how.
 
-    ``route`` maps a domain ("*" for every other one) to ``host:port``.
+    ``route`` maps a domain ("*" for every other one) to ``host:port``, ``tls_policy`` a domain to a TlsLevel.
     """
 
     server: sections.Server
@@ -45,6 +46,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tls: sections.Tls = sections.Tls()
     delivery: sections.Delivery = sections.Delivery()
     route: Mapping[str, str] = {}
+    tls_policy: Mapping[str, str] = {}
     dns: sections.Dns = sections.Dns()
     web: sections.Web = sections.Web()
 
@@ -66,6 +68,10 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 _ROUTE = "route"
+_TLS_POLICY = "tls_policy"
+_BY_DOMAIN = (_ROUTE, _TLS_POLICY)
+
+_tls_level = setting_values.one_of(*(level.value for level in TlsLevel))
 
 
 def load(path: str | os.PathLike[str], resolv_conf: str = "/etc/resolv.conf") -> Settings:
@@ -101,16 +107,19 @@ class _Reading:
         known = typing.get_type_hints(Settings)
         for name in self._data.keys() - known.keys():
             self._wrong((name,), f"is not a section{_meant(name, known)}")
-        values: dict[str, Any] = {name: self._section(name, kind) for name, kind in known.items() if name != _ROUTE}
-        values[_ROUTE] = self._routes()
+        values: dict[str, Any] = {
+            name: self._section(name, kind) for name, kind in known.items() if name not in _BY_DOMAIN
+        }
+        values[_ROUTE] = self._by_domain(_ROUTE, network_values.target, '"host:port"', everything=True)
+        values[_TLS_POLICY] = self._by_domain(_TLS_POLICY, _tls_level, '"verify"')
         self._together(values)
         if self._problems:
             raise SettingsError(message for _, message in sorted(self._problems))
         dns = values["dns"]
         if "upstreams" not in dns:
             dns["upstreams"] = nameservers(Path(resolv_conf))
-        kinds = {name: kind for name, kind in known.items() if name != _ROUTE}
-        return Settings(route=values.pop(_ROUTE), **{name: kind(**values[name]) for name, kind in kinds.items()})
+        tables = {name: values.pop(name) for name in _BY_DOMAIN}
+        return Settings(**tables, **{name: known[name](**section) for name, section in values.items()})
 
     def _wrong(self, key: Key, rule: str) -> None:
         line = next((self._lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self._lines), 0)
@@ -144,17 +153,20 @@ class _Reading:
                 self._wrong((name, "hostname"), f"must be set, for this machine's own name {error}")
         return found
 
-    def _routes(self) -> dict[str, str]:
+    def _by_domain(
+        self, section: str, reader: setting_values.Reader[str], example: str, everything: bool = False
+    ) -> dict[str, str]:
+        """A section whose keys are domains; ``everything``: "*" is one."""
         found = {}
-        for domain, value in self._table(_ROUTE).items():
+        for domain, value in self._table(section).items():
             if isinstance(value, dict):
-                self._wrong((_ROUTE, domain), 'write a domain with its dots in quotes: "example.org" = "host:port"')
+                self._wrong((section, domain), f'write a domain with its dots in quotes: "example.org" = {example}')
                 continue
             try:
-                name = domain if domain == "*" else setting_values.domain_name(domain)
-                found[name] = network_values.target(value)
+                name = domain if domain == "*" and everything else setting_values.domain_name(domain)
+                found[name] = reader(value)
             except ValueError as error:
-                self._wrong((_ROUTE, domain), str(error))
+                self._wrong((section, domain), str(error))
         return found
 
     def _together(self, values: Mapping[str, Mapping[str, Any]]) -> None:

@@ -1,7 +1,7 @@
 """The client's side of an SMTP session without I/O: octets in; octets and requests out.
 
 RFC 5321 sections 3, 4.1, 4.2 and 4.5.3.2; RFC 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8),
-3461 (DSN), 3207 (STARTTLS), 8689 (REQUIRETLS).
+3461 (DSN), 3207 (STARTTLS), 8689 (REQUIRETLS). CHUNKING is not used: with PIPELINING it saves no round trip.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailsuite.model.envelope import Envelope, Recipient
-from mailsuite.model.errors import DestinationDown, Refusal
+from mailsuite.model.errors import DestinationBusy, DestinationDown, Refusal
 from mailsuite.model.job import Outcome, RecipientState
 from mailsuite.model.status import Status
+from mailsuite.model.tls_policy import OPPORTUNISTIC, TlsLevel, TlsPolicy
+from mailsuite.smtp.busy import busy
 from mailsuite.smtp.data import DotWriter
 from mailsuite.smtp.events import StartTls
-from mailsuite.smtp.parameters import command, mail_line, rcpt_line, refusals
+from mailsuite.smtp.parameters import NEEDS_TLS, command, mail_line, rcpt_line, refusals
 from mailsuite.smtp.replies import Reply, ReplyError, ReplyReader
 
 _CHUNK = 65_536
@@ -40,10 +42,16 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds for each phase (RFC 5321 section 4.5.3.2); ``block`` is for 64 kB of content."""
+    """Seconds for each phase (RFC 5321 section 4.5.3.2); ``block`` is for 64 kB of content.
+
+    ``connect`` is for one address, and so is ``next_greeting``: for a greeting while another address is left to try.
+    ``reused`` is for the first reply on a link that was idle.
+    """
 
     connect: float = 10
     greeting: float = 300
+    next_greeting: float = 30
+    reused: float = 15
     hello: float = 300
     starttls: float = 300
     handshake: float = 60
@@ -76,7 +84,7 @@ class SendContent:
 
 @dataclass(frozen=True, slots=True)
 class BeforeDot:
-    """The final dot is due: call ``confirm``."""
+    """The final dot is due: hand what has come to ``receive``, then call ``confirm``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +105,21 @@ class ClientSession:
     """One connection to a host that takes mail.
 
     Feed it with ``receive``, ask ``next_event``, send what ``output`` gives. ``next_event`` raises DestinationDown when
-    the host cannot serve now, and Refusal when it refuses all mail; the connection is then to be closed. Where an
-    argument holds CR, LF or NUL, ``transfer`` raises ValueError.
+    the host cannot serve now or does not offer the TLS that ``policy`` demands, DestinationBusy when it asks for fewer
+    links or messages, and Refusal when it refuses all mail; the connection is then to be closed. Where an argument
+    holds CR, LF or NUL, ``transfer`` raises ValueError.
     """
 
-    def __init__(self, hostname: str, peer: str, starttls: bool = True) -> None:
+    def __init__(self, hostname: str, peer: str, starttls: bool = True, policy: TlsPolicy = OPPORTUNISTIC) -> None:
         """``hostname``: our name; ``peer``: how outcomes name the host; ``starttls``: use it when it is offered."""
         self.phase = Phase.GREETING
         self.tls = ""
+        self.answered = False
+        """Was MAIL of this transaction replied to?"""
         self._hostname = hostname
         self._peer = peer
         self._starttls = starttls
+        self._policy = policy
         self._replies = ReplyReader()
         self._out: list[bytes] = []
         self._extensions: dict[str, str] = {}
@@ -159,7 +171,14 @@ class ClientSession:
         self._go_on(go)
 
     def transfer(self, envelope: Envelope, recipients: Sequence[Recipient], content: bytes) -> None:
-        """Begin a transaction; after Ready, or after a Finished that is reusable."""
+        """Begin a transaction; after Ready, or after a Finished that is reusable.
+
+        Raises Refusal when the message requires more of the link than this host gives (RFC 8689 section 4.2.1);
+        another host may give it, and the session stays as it was.
+        """
+        if envelope.require_tls and not (self._verified and "REQUIRETLS" in self._extensions):
+            raise Refusal(NEEDS_TLS.code, NEEDS_TLS.enhanced, NEEDS_TLS.text)
+        self.answered = False
         self._recipients = recipients
         self._results = [None] * len(recipients)
         self._refused = None
@@ -178,7 +197,14 @@ class ClientSession:
         """
         return self._broken(DestinationDown(451, "4.4.2", f"{self._peer}: {why}")).outcomes
 
+    @property
+    def _verified(self) -> bool:
+        return bool(self.tls) and self._policy.level in (TlsLevel.VERIFY, TlsLevel.DANE)
+
     def _broken(self, down: DestinationDown) -> Finished:
+        known = [status for status in (self._refused, *self._results) if status is not None]
+        if isinstance(down, DestinationBusy) and all(map(busy, known)):
+            raise down
         if self._dotted or self._refused or (self._results and None not in self._results):
             return Finished(self._outcomes(self._refused or down.status), False)
         raise down
@@ -211,6 +237,8 @@ class ClientSession:
                     raise DestinationDown(451, "4.7.0", f"{self._peer} sent octets behind its reply to STARTTLS")
                 yield StartTls()
                 yield from self._hello()
+        if self._policy.level is not TlsLevel.OPPORTUNISTIC and not self.tls:
+            raise DestinationDown(451, "4.7.4", f"{self._peer} does not offer TLS, which {self._policy.source} demands")
         yield Ready()
 
     def _hello(self) -> _Dialogue:
@@ -235,16 +263,25 @@ class ClientSession:
             raise self._down(reply)
 
     def _down(self, reply: Reply) -> DestinationDown:
-        return DestinationDown(reply.status.code, reply.status.enhanced, reply.status.text)
+        kind = DestinationBusy if busy(reply.status) else DestinationDown
+        return kind(reply.status.code, reply.status.enhanced, reply.status.text)
+
+    def _end(self, status: Status | None, reusable: bool) -> Finished:
+        """Raises DestinationBusy when that is all the host has to say."""
+        outcomes = self._outcomes(status)
+        if all(busy(outcome.status) for outcome in outcomes):
+            first = outcomes[0].status
+            raise DestinationBusy(first.code, first.enhanced, first.text)
+        return Finished(outcomes, reusable)
 
     def _transaction(self, envelope: Envelope, content: bytes) -> _Dialogue:
         if content.count(b"\r\n") != content.count(b"\n") or content.count(b"\r\n") != content.count(b"\r"):
             content = _BARE.sub(b"\r\n", content)
         offered = self._extensions
-        self._results = refusals(envelope, self._recipients, content, offered, bool(self.tls))
+        self._results = refusals(envelope, self._recipients, content, offered)
         going = [n for n, status in enumerate(self._results) if status is None]
         if not going:
-            yield Finished(self._outcomes(), True)
+            yield self._end(None, True)
             return
         if not self._clean:
             self._send("RSET")
@@ -264,6 +301,7 @@ class ClientSession:
             if not pipelining:
                 self._send(line)
             reply = yield from self._ask(phase)
+            self.answered = True
             if phase is Phase.RCPT:
                 self._results[n] = None if reply.status.positive else self._refused or _judged(reply.status)
             elif not reply.status.positive:
@@ -273,17 +311,17 @@ class ClientSession:
         accepted = self._refused is None and None in self._results
         if not pipelining:
             if not accepted:
-                yield Finished(self._outcomes(self._refused), True)
+                yield self._end(self._refused, True)
                 return
             self._send("DATA")
         reply = yield from self._ask(Phase.DATA)
         if reply.code != 354:
-            yield Finished(self._outcomes(self._refused or _judged(reply.status)), True)
+            yield self._end(self._refused or _judged(reply.status), True)
         elif not accepted:
             # RFC 2920 section 3.1: a server that wants data for nobody gets a dot.
             self._out.append(b".\r\n")
             yield from self._ask(Phase.DOT)
-            yield Finished(self._outcomes(self._refused), True)
+            yield self._end(self._refused, True)
         else:
             yield from self._content(content)
 
@@ -293,13 +331,15 @@ class ClientSession:
         early = yield SendContent(
             writer.write(content[start : start + _CHUNK]) for start in range(0, len(content), _CHUNK)
         )
+        if early is None and not (yield BeforeDot()):
+            yield self._end(Status(451, "4.3.0", "broken off before the final dot"), False)
+            return
+        if early is None and self._replies.buffer:
+            early = yield Phase.BLOCK
         if isinstance(early, Reply):
             if early.code == 421:
                 raise self._down(early)
-            yield Finished(self._outcomes(_judged(early.status)), False)
-            return
-        if not (yield BeforeDot()):
-            yield Finished(self._outcomes(Status(451, "4.3.0", "broken off before the final dot")), False)
+            yield self._end(_judged(early.status), False)
             return
         self._out.append(writer.finish())
         self._dotted = True
@@ -307,7 +347,7 @@ class ClientSession:
         assert isinstance(reply, Reply)
         status = reply.status
         self._clean = True
-        yield Finished(self._outcomes(status if status.positive else _judged(status)), reply.code != 421)
+        yield self._end(status if status.positive else _judged(status), reply.code != 421)
 
     def _ask(self, phase: Phase) -> Generator[Phase | Event, Reply | bool | None, Reply]:
         reply = yield phase

@@ -96,7 +96,7 @@ def _check_header(content: bytearray, limits: Limits) -> None:
     if end < 0:
         if len(content) > limits.header:
             raise Refusal(552, "5.3.4", f"a header section has at most {limits.header} octets here")
-        end = len(content)
+        end = len(content) - 2
     header = content[:end]
     fields = 1 + header.count(b"\r\n") - header.count(b"\r\n ") - header.count(b"\r\n\t")
     if fields > limits.fields:

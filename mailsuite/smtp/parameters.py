@@ -13,25 +13,24 @@ from mailsuite.model.status import Status
 
 _VALUE = re.compile(r"[!-<>-~\u0080-\U0010ffff]+\Z")
 
-_NEEDS_8BIT = Status(550, "5.6.1", "the message has 8-bit content and the host takes only 7-bit content")
 _NEEDS_UTF8 = Status(550, "5.6.7", "the address has non-ASCII characters and the host does not take SMTPUTF8")
 _NEEDS_UTF8_HEADER = Status(550, "5.6.9", "the header has non-ASCII characters and the host does not take SMTPUTF8")
-_NEEDS_TLS = Status(550, "5.7.30", "the message requires TLS and the host does not offer REQUIRETLS over TLS")
+NEEDS_TLS = Status(550, "5.7.30", "the message requires verified TLS and REQUIRETLS, which the host does not give")
 
 
 def refusals(
-    envelope: Envelope, recipients: Sequence[Recipient], content: bytes, offered: Mapping[str, str], tls: bool
+    envelope: Envelope, recipients: Sequence[Recipient], content: bytes, offered: Mapping[str, str]
 ) -> list[Status | None]:
-    """For each recipient: why nothing may be sent to it through this host, None when it may."""
+    """For each recipient: why nothing may be sent to it through this host, None when it may.
+
+    8-bit content goes to a host without 8BITMIME as it is: hosts have long taken it, and a conversion would break
+    signatures, ours and others'.
+    """
     refusal: Status | None = None
     limit = offered.get("SIZE", "").strip()
     if limit.isascii() and limit.isdigit() and 0 < int(limit[:20]) < len(content):
         text = f"the message has {len(content)} octets and the host takes at most {limit}"
         refusal = Status(552, "5.3.4", text)
-    elif envelope.require_tls and not (tls and "REQUIRETLS" in offered):
-        refusal = _NEEDS_TLS
-    elif not content.isascii() and "8BITMIME" not in offered:
-        refusal = _NEEDS_8BIT
     elif "SMTPUTF8" not in offered:
         if not envelope.sender.isascii():
             refusal = _NEEDS_UTF8

@@ -13,8 +13,9 @@ from mailsuite.smtp.events import Event, Mail, Message, Rcpt
 from mailsuite.smtp.limits import Limits
 
 _MAIL_UNDER_TLS = grammar.MAIL_PARAMETERS | {"REQUIRETLS"}
-_NO_TRANSACTION = Refusal(503, "5.5.1", "send MAIL first")
-_NO_RECIPIENTS = Refusal(554, "5.5.1", "no valid recipients")
+# Statuses and not Refusals: an exception that is raised again and again keeps every frame it has come through.
+_NO_TRANSACTION = (503, "5.5.1", "send MAIL first")
+_NO_RECIPIENTS = (554, "5.5.1", "no valid recipients")
 
 
 class Transaction:
@@ -64,7 +65,7 @@ class Transaction:
         envelope = self._envelope
         recipient = grammar.parse_rcpt(argument, self._hostname, envelope is not None and envelope.smtputf8)
         if envelope is None:
-            raise _NO_TRANSACTION
+            raise Refusal(*_NO_TRANSACTION)
         if self._sink is not None:
             raise Refusal(503, "5.5.1", "RCPT does not follow BDAT")
         if len(envelope.recipients) >= self._limits.recipients:
@@ -96,9 +97,9 @@ class Transaction:
 
     def _open(self) -> ContentSink:
         if self._envelope is None:
-            raise _NO_TRANSACTION
+            raise Refusal(*_NO_TRANSACTION)
         if not self._envelope.recipients:
-            raise _NO_RECIPIENTS
+            raise Refusal(*_NO_RECIPIENTS)
         self._sink = ContentSink(self._limits, self._normalise)
         return self._sink
 

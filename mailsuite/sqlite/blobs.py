@@ -74,7 +74,7 @@ class BlobStore:
 
     async def read(self, blob: str, start: int = 0, length: int | None = None) -> bytes:
         """See IBlobStore."""
-        size, content = await self._store.read(lambda c: _read(c, blob, start, length))
+        size, content = await self._store.read(lambda c: read_blob(c, blob, start, length))
         if content is not None:
             return content
         wanted = max(0, size - start) if length is None else length
@@ -121,7 +121,7 @@ _FREE = """
 """
 
 
-def _read(c: Connection, blob: str, start: int, length: int | None) -> tuple[int, bytes | None]:
+def read_blob(c: Connection, blob: str, start: int, length: int | None) -> tuple[int, bytes | None]:
     """The size, and the octets unless they are in a file."""
     row = c.execute(
         "SELECT size, content IS NULL, SUBSTR(content, ?, IFNULL(?, size)) FROM blob WHERE hash = ?",

@@ -12,6 +12,7 @@ from mailsuite.model.envelope import Envelope
 from mailsuite.model.errors import Undecodable
 from mailsuite.model.job import Attempt, PlanEntry, RecipientResult
 from mailsuite.model.message import Description
+from mailsuite.model.verdict import Authentication
 
 T = TypeVar("T")
 
@@ -37,4 +38,5 @@ recipients: Reader[tuple[RecipientResult, ...]] = msgspec.json.Decoder(tuple[Rec
 history: Reader[tuple[Attempt, ...]] = msgspec.json.Decoder(tuple[Attempt, ...]).decode
 description: Reader[Description] = msgspec.json.Decoder(Description).decode
 mailboxes: Reader[tuple[Mailbox, ...]] = msgspec.json.Decoder(tuple[Mailbox, ...]).decode
+authentication: Reader[Authentication] = msgspec.json.Decoder(Authentication).decode
 strings: Reader[tuple[str, ...]] = msgspec.json.Decoder(tuple[str, ...]).decode

@@ -42,6 +42,9 @@ def connect(path: Path, patience: float, *, create: bool = False, read_only: boo
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_size_limit = 67108864")
+        # Pages (16 MiB): a checkpoint costs fsyncs of its own and writes each changed page once, however often it
+        # changed since the last one.
+        connection.execute("PRAGMA wal_autocheckpoint = 4096")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
     except BaseException:

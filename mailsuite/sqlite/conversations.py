@@ -1,7 +1,7 @@
 """What is derived from an account's messages: conversation rows, list rows, counters, the change journal.
 
-``add`` is the short way for a message that comes last, ``refresh`` recounts a conversation from its messages; both
-lead to the same rows.
+``begin`` is the short way for a message that stands alone, ``add`` for one that comes last, ``refresh`` recounts a
+conversation from its messages; all lead to the same rows.
 """
 
 from __future__ import annotations
@@ -64,6 +64,32 @@ def next_uid(c: Connection, account: str, folder: str) -> int:
     return uid
 
 
+def begin(c: Connection, message: Row, seq: int) -> None:
+    """Make the rows of a new conversation of a message that was just filed."""
+    account, conversation = message["account"], message["conversation"]
+    _settle(c, account, conversation, seq, {}, places_of([message]))
+    about = description(message)
+    _insert(
+        c,
+        account,
+        conversation,
+        {
+            **counts([message]),
+            "subject": about.subject[: thread.SUBJECT_LENGTH],
+            "snippet": about.snippet[: thread.SNIPPET_LENGTH],
+            **_names_of([message]),
+        },
+    )
+
+
+def _insert(c: Connection, account: str, conversation: str, columns: Mapping[str, Any]) -> None:
+    columns = {"id": conversation, "account": account, **columns}
+    c.execute(
+        f"INSERT OR REPLACE INTO conversation ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608
+        tuple(columns.values()),
+    )
+
+
 def add(c: Connection, message: Row, seq: int) -> None:
     """Take a message that was just filed into the rows of its conversation."""
     account, conversation, folder = message["account"], message["conversation"], message["folder"]
@@ -118,11 +144,7 @@ def refresh(c: Connection, account: str, conversation: str, seq: int, texts: boo
         return touched
     columns = counts(messages)
     if texts:
-        columns = {"id": conversation, "account": account, **columns, **_texts(c, messages)}
-        c.execute(
-            f"INSERT OR REPLACE INTO conversation ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608
-            tuple(columns.values()),
-        )
+        _insert(c, account, conversation, {**columns, **_texts(c, messages)})
     else:
         c.execute(
             f"UPDATE conversation SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",  # noqa: S608
@@ -181,13 +203,16 @@ def _texts(c: Connection, messages: Sequence[Row]) -> dict[str, Any]:
     last = first
     if len(messages) > 1:
         last = description(c.execute(select, (messages[-1]["id"],)).fetchone())
-    authors, recipients = _names(("[]", "[]"), ((m["own"], m["names"]) for m in messages))
     return {
         "subject": first.subject[: thread.SUBJECT_LENGTH],
         "snippet": last.snippet[: thread.SNIPPET_LENGTH],
-        "authors": authors,
-        "recipients": recipients,
+        **_names_of(messages),
     }
+
+
+def _names_of(messages: Iterable[Row]) -> dict[str, str]:
+    authors, recipients = _names(("[]", "[]"), ((m["own"], m["names"]) for m in messages))
+    return {"authors": authors, "recipients": recipients}
 
 
 def _names(known: tuple[str, str], messages: Iterable[tuple[bool, str]]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from zope.interface import implementer
 
 from mailsuite.interfaces.directory import IAccountDirectory
-from mailsuite.model.account import Account, Domain, Session
+from mailsuite.model.account import Account, DkimKey, Domain, Session
 from mailsuite.model.alias import Alias, Forward
 from mailsuite.model.errors import Conflict, NotThere
 from mailsuite.sqlite.store import Store
@@ -36,6 +36,14 @@ class AccountDirectory:
     async def domain(self, name: str) -> Domain | None:
         """See IAccountDirectory."""
         return await self._store.read(lambda c: next(iter(domains(c, name)), None))
+
+    async def add_keys(self, domain: str, keys: Sequence[DkimKey]) -> None:
+        """See IAccountDirectory."""
+        await self._store.write(lambda c: _add_keys(c, domain, keys))
+
+    async def remove_key(self, domain: str, selector: str) -> None:
+        """See IAccountDirectory."""
+        await self._store.write(lambda c: _remove_key(c, domain, selector))
 
     async def add_account(self, account: Account) -> None:
         """See IAccountDirectory."""
@@ -132,10 +140,31 @@ def _add_domain(c: Connection, domain: Domain) -> None:
     c.execute(
         "INSERT INTO domain (name, created, alias_of) VALUES (?, ?, ?)", (domain.name, domain.created, domain.alias_of)
     )
+    _insert_keys(c, domain.name, 0, domain.keys)
+    raise_generation(c)
+
+
+def _insert_keys(c: Connection, domain: str, first: int, keys: Sequence[DkimKey]) -> None:
     c.executemany(
-        "INSERT INTO dkim_key VALUES (?, ?, ?, ?, ?, ?)",
-        ((domain.name, n, k.selector, k.algorithm, k.private, k.public) for n, k in enumerate(domain.keys)),
+        "INSERT INTO dkim_key (domain, n, selector, algorithm, private, public, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        ((domain, n, k.selector, k.algorithm, k.private, k.public, k.created) for n, k in enumerate(keys, first)),
     )
+
+
+def _add_keys(c: Connection, domain: str, keys: Sequence[DkimKey]) -> None:
+    there = {key.selector for found in domains(c, domain) for key in found.keys}
+    if not there and not domains(c, domain):
+        raise NotThere(f"the domain {domain} is not hosted")
+    if taken := there & {key.selector for key in keys}:
+        raise Conflict(f"{domain} has a key {min(taken)} already")
+    last: int = c.execute("SELECT COALESCE(MAX(n), -1) FROM dkim_key WHERE domain = ?", (domain,)).fetchone()[0]
+    _insert_keys(c, domain, last + 1, keys)
+    raise_generation(c)
+
+
+def _remove_key(c: Connection, domain: str, selector: str) -> None:
+    if not c.execute("DELETE FROM dkim_key WHERE domain = ? AND selector = ?", (domain, selector)).rowcount:
+        raise NotThere(f"{domain} has no key {selector}")
     raise_generation(c)
 
 

@@ -31,9 +31,12 @@ QUEUED = "id, blob, size, account, priority, created, expires, idempotency_key, 
 
 RESULT = (
     "state = ?, next_attempt = ?, attempts = ?, recipients = ?, history = ?, delay_notice_at = ?,"
-    " worker = NULL, until = 0, dot_at = 0"
+    " crashes = 0, worker = NULL, until = 0, dot_at = 0"
 )
-"""What an UPDATE with ``result_values`` sets: an attempt's result, and the end of the claim."""
+"""What an UPDATE with ``result_values`` sets: an attempt's result, and the end of the claim.
+
+An attempt that came to its end shows that the job does not kill its worker.
+"""
 
 
 def job(row: Row) -> Job:

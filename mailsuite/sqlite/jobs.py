@@ -9,9 +9,10 @@ from typing import Any
 from zope.interface import implementer
 
 from mailsuite.interfaces.jobs import IJobStore
+from mailsuite.model.errors import NotThere
 from mailsuite.model.job import Attempt, Job, JobUpdate, Lane, NotClaimable, QueuedMessage, jobs_of
 from mailsuite.sqlite import jobrows
-from mailsuite.sqlite.blobs import BlobKeeper
+from mailsuite.sqlite.blobs import BlobKeeper, read_blob
 from mailsuite.sqlite.jobrows import (
     JOB,
     QUEUED,
@@ -49,6 +50,13 @@ class JobStore:
     async def message(self, queue_id: str) -> QueuedMessage | None:
         """See IJobStore."""
         return await self._store.read(lambda c: _queued(c, "id = ?", (queue_id,)))
+
+    async def content(self, queue_id: str) -> tuple[QueuedMessage, bytes]:
+        """See IJobStore. One look into the database, unless the content is a file."""
+        message, content = await self._store.read(lambda c: _content(c, queue_id))
+        if content is not None:
+            return message, content
+        return message, await self._store.run(lambda: self._keeper.files.read(message.blob, 0, message.size))
 
     async def message_by_key(self, account: str, idempotency_key: str) -> QueuedMessage | None:
         """See IJobStore."""
@@ -105,14 +113,28 @@ class JobStore:
             )
         )
 
-    async def overdue(self, lane: Lane, before: int, now: int, limit: int) -> Sequence[Job]:
+    async def overdue(
+        self, lane: Lane, before: int, now: int, limit: int, after: tuple[int, str] = (0, "")
+    ) -> Sequence[Job]:
         """See IJobStore."""
         return await self._store.read(
             lambda c: _list(
                 c,
                 "lane = ? AND state = 'pending' AND next_attempt < ? AND (worker IS NULL OR until <= ?)"
+                " AND (next_attempt, id) > (?, ?) ORDER BY next_attempt, id LIMIT ?",
+                (lane.value, before, now, *after, limit),
+            )
+        )
+
+    async def expired(self, lane: Lane, now: int, limit: int) -> Sequence[Job]:
+        """See IJobStore."""
+        return await self._store.read(
+            lambda c: _list(
+                c,
+                "lane = ? AND state = 'pending' AND next_attempt <= ? AND (worker IS NULL OR until <= ?)"
+                " AND (SELECT expires FROM queued WHERE queued.id = queue_id) < ?"
                 " ORDER BY next_attempt, id LIMIT ?",
-                (lane.value, before, now, limit),
+                (lane.value, now, now, now, limit),
             )
         )
 
@@ -138,26 +160,30 @@ def _marks(columns: str) -> str:
     return ", ".join("?" * (columns.count(",") + 1))
 
 
+_INSERT_QUEUED = f"INSERT INTO queued ({QUEUED}) VALUES ({_marks(QUEUED)}) ON CONFLICT DO NOTHING"  # noqa: S608
+_INSERT_JOB = f"INSERT INTO job ({JOB}, n, lane) VALUES ({_marks(JOB)}, ?, ?)"  # noqa: S608
+
+
 def _commit(c: Connection, keeper: BlobKeeper, message: QueuedMessage, content: bytes) -> bool:
-    known = c.execute(
-        "SELECT 1 FROM queued WHERE id = ? UNION ALL SELECT 1 FROM queued WHERE account = ? AND idempotency_key = ?",
-        (message.id, message.account, message.idempotency_key),
-    ).fetchone()
-    if known is not None:
+    # Each statement gives up Python's lock and waits to get it back, so there is none that only looks.
+    if c.execute(_INSERT_QUEUED, queued_values(message)).rowcount == 0:
         return False
     keeper.keep(c, message.blob, content, message.created)
-    c.execute(f"INSERT INTO queued ({QUEUED}) VALUES ({_marks(QUEUED)})", queued_values(message))  # noqa: S608
     for entry, job in zip(message.plan, jobs_of(message), strict=True):
-        c.execute(
-            f"INSERT INTO job ({JOB}, n, lane) VALUES ({_marks(JOB)}, ?, ?)",  # noqa: S608
-            (*new_job_values(job), entry.n, job.lane.value),
-        )
+        c.execute(_INSERT_JOB, (*new_job_values(job), entry.n, job.lane.value))
     return True
 
 
 def _queued(c: Connection, where: str, values: tuple[Any, ...]) -> QueuedMessage | None:
     row = c.execute(f"SELECT {QUEUED} FROM queued WHERE {where}", values).fetchone()  # noqa: S608
     return None if row is None else jobrows.queued(row)
+
+
+def _content(c: Connection, queue_id: str) -> tuple[QueuedMessage, bytes | None]:
+    message = _queued(c, "id = ?", (queue_id,))
+    if message is None:
+        raise NotThere(f"the queued message {queue_id} is gone")
+    return message, read_blob(c, message.blob, 0, None)[1]
 
 
 def _rows(c: Connection, where: str, values: tuple[Any, ...]) -> list[Row]:

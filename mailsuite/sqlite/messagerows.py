@@ -8,6 +8,7 @@ from typing import Any
 from mailsuite.model import thread
 from mailsuite.model.errors import Undecodable
 from mailsuite.model.message import Conversation, Description, Filing, Message, Part
+from mailsuite.model.verdict import NOT_JUDGED, Authentication
 from mailsuite.sqlite import codec
 from mailsuite.sqlite.codec import decode, encode
 
@@ -16,7 +17,7 @@ NO_LABELS = "[]"
 
 FILED = (
     "account, folder, delivery_key, blob, size, received_at, listed_at, seen, flagged, own, has_attachments, labels,"
-    " names, reverse_path, bcc, description"
+    " names, reverse_path, bcc, description, verdict"
 )
 """The columns that ``filed_values`` fills."""
 
@@ -40,6 +41,7 @@ def filed_values(filing: Filing) -> tuple[Any, ...]:
         filing.reverse_path,
         encode(filing.bcc),
         encode(filing.description),
+        encode(filing.verdict) if filing.verdict != NOT_JUDGED else "",
     )
 
 
@@ -69,7 +71,16 @@ def message(row: Row) -> Message:
         origin=row["origin"],
         snoozed_until=row["snoozed_until"],
         listed_at=row["listed_at"],
+        verdict=verdict(row["verdict"]),
     )
+
+
+def verdict(text: str) -> Authentication:
+    """A column of results: none when there are none, or when they cannot be read."""
+    try:
+        return decode(codec.authentication, text, "verdict") if text else NOT_JUDGED
+    except Undecodable:
+        return NOT_JUDGED
 
 
 def description(row: Row) -> Description:

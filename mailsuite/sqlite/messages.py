@@ -7,11 +7,10 @@ from dataclasses import replace
 from functools import partial
 from sqlite3 import Connection, Row
 
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from mailsuite.interfaces.messages import IMessageStore
-from mailsuite.model.errors import NotThere, StoreUnavailable
+from mailsuite.model.errors import NotThere
 from mailsuite.model.folder import DELETED, DRAFTS, FOLDERS, INBOX, SNOOZED, STARRED
 from mailsuite.model.ids import ordered_id
 from mailsuite.model.message import Changes, Conversation, Counter, Cursor, Filed, Filing, Message, Usage
@@ -19,12 +18,11 @@ from mailsuite.model.thread import thread_ids
 from mailsuite.sqlite import conversations as derived
 from mailsuite.sqlite import indexing, messagerows, sleeping, threads
 from mailsuite.sqlite.changing import check_folder, check_label
+from mailsuite.sqlite.later import Later
 from mailsuite.sqlite.messagerows import CONVERSATION, FILED, filed_values
 from mailsuite.sqlite.removing import remove
 from mailsuite.sqlite.searching import PER_SECOND, first_number
 from mailsuite.sqlite.store import Store
-
-log = Logger()
 
 
 @implementer(IMessageStore)
@@ -37,25 +35,15 @@ class MessageStore:
     def __init__(self, store: Store, random: Callable[[int], bytes]) -> None:
         self._store = store
         self._random = random
-        self._unindexed = 0
+        self._later = Later(store)
 
     async def file(self, filing: Filing, durable: bool = True) -> Filed:
         """See IMessageStore. The message is indexed for the search later, together with others."""
         now = self._store.clock()
         ids = ordered_id(now, self._random), ordered_id(now, self._random)
-        filed = await self._store.write(lambda c: _file(c, filing, *ids, now), durable)
-        self._unindexed += 1
-        if self._unindexed >= indexing.TOGETHER:
-            self._unindexed = 0
-            await self._index()
+        filed = await self._store.write(lambda c: file_into(c, filing, *ids, now), durable)
+        await self._later.filed(1)
         return filed
-
-    async def _index(self) -> None:
-        try:
-            await self._store.write(indexing.index, durable=False)
-        except StoreUnavailable as error:
-            # The message is filed. A search does what is left, and says then what is wrong.
-            log.error("mail cannot be indexed for the search: {detail}", detail=error.detail)
 
     async def page(self, account: str, folder: str, before: Cursor | None, limit: int) -> Sequence[Conversation]:
         """See IMessageStore."""
@@ -99,7 +87,8 @@ class MessageStore:
         return await self._store.write(partial(_remove, account=account, messages=messages))
 
 
-def _file(c: Connection, filing: Filing, message: str, conversation: str, now: int) -> Filed:
+def file_into(c: Connection, filing: Filing, message: str, conversation: str, now: int) -> Filed:
+    """File a message under the id ``message``; ``conversation`` is the id of its conversation if that is a new one."""
     account = filing.account
     check_folder(c, account, filing.folder)
     known = c.execute(
@@ -120,28 +109,39 @@ def _file(c: Connection, filing: Filing, message: str, conversation: str, now: i
     uid = derived.next_uid(c, account, filing.folder)
     row = _insert(c, filing, message, conversation, (uid, seq, now))
     indexing.keep_text(c, account, row["number"], filing.text)
-    if len(found) > 1:
-        derived.refresh(c, account, conversation, seq)
-    else:
+    if not found:
+        derived.begin(c, row, seq)
+    elif len(found) == 1:
         derived.add(c, row, seq)
+    else:
+        derived.refresh(c, account, conversation, seq)
     if filing.folder == INBOX and found and derived.sleeps(c, conversation):
         seq = sleeping.wake(c, account, conversation, now).seq
     return Filed(message, conversation, seq, new=True)
 
 
 def _insert(c: Connection, filing: Filing, message: str, conversation: str, about: tuple[int, int, int]) -> Row:
-    number = _free_number(c, filing.received_at)
-    row: Row = c.execute(
-        f"INSERT INTO message (number, id, conversation, uid, modseq, moved_at, {FILED})"  # noqa: S608
-        f" VALUES ({', '.join('?' * (6 + FILED.count(',') + 1))}) RETURNING *",
-        (number, message, conversation, *about, *filed_values(filing)),
+    first = max(0, first_number(filing.received_at))
+    values = (message, conversation, *about, *filed_values(filing))
+    row: Row | None = c.execute(
+        _INSERT.format(number=_NEXT), (first, first, first + PER_SECOND - 1, *values)
     ).fetchone()
+    if row is None:
+        # The second is full.
+        row = c.execute(_INSERT.format(number="?"), (_free_number(c, first), *values)).fetchone()
+    assert row is not None
     return row
 
 
-def _free_number(c: Connection, at: int) -> int:
-    """A number for a message of this time (ms), in the next second when the second is full."""
-    first = max(0, first_number(at))
+_NEXT = "(SELECT IFNULL(MAX(number) + 1, ?) FROM message WHERE number >= ? AND number < ?)"
+_INSERT = (
+    f"INSERT INTO message (number, id, conversation, uid, modseq, moved_at, {FILED})"  # noqa: S608
+    f" VALUES ({{number}}, {', '.join('?' * (5 + FILED.count(',') + 1))}) ON CONFLICT (number) DO NOTHING RETURNING *"
+)
+
+
+def _free_number(c: Connection, first: int) -> int:
+    """A number for a message of the second that begins with ``first``, of the next one when that is full."""
     while True:
         last = c.execute(
             "SELECT MAX(number) FROM message WHERE number >= ? AND number < ?", (first, first + PER_SECOND)

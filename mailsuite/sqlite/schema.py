@@ -177,6 +177,25 @@ _ALIASES = (
     "CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
 )
 
+_KEY_TIMES = ("ALTER TABLE dkim_key ADD COLUMN created INTEGER NOT NULL DEFAULT 0",)
+
+_STS = (
+    # MTA-STS policies of others. `mx` is a JSON list.
+    """
+    CREATE TABLE sts (
+        domain TEXT PRIMARY KEY, id TEXT NOT NULL, fetched INTEGER NOT NULL, mode TEXT NOT NULL, mx TEXT NOT NULL,
+        max_age INTEGER NOT NULL, stale INTEGER NOT NULL, expires INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX sts_stale ON sts (stale)",
+    "CREATE INDEX sts_expires ON sts (expires)",
+)
+
+_VERDICTS = (
+    # What port 25 found out about who sent it; '' for what came another way, or before this was kept.
+    "ALTER TABLE message ADD COLUMN verdict TEXT NOT NULL DEFAULT ''",
+)
+
 _MAILBOXES = (
     # What is asked of a row without its text stands before the text: own names, where it came from, sleep, labels.
     # `moved_at`: when it came to its folder. `listed_at`: where lists show it. `labels`: a JSON list of ids.
@@ -188,17 +207,18 @@ _MAILBOXES = (
         flagged INTEGER NOT NULL, own INTEGER NOT NULL, has_attachments INTEGER NOT NULL,
         labels TEXT NOT NULL DEFAULT '[]', origin TEXT NOT NULL DEFAULT '', snoozed_until INTEGER NOT NULL DEFAULT 0,
         listed_at INTEGER NOT NULL, moved_at INTEGER NOT NULL, names TEXT NOT NULL,
-        reverse_path TEXT NOT NULL, bcc TEXT NOT NULL, description TEXT NOT NULL
+        reverse_path TEXT NOT NULL, bcc TEXT NOT NULL, description TEXT NOT NULL, verdict TEXT NOT NULL
     ) STRICT
     """,
     # Numbered by time, 256 to the second, so that a search finds the newest first; what a second has too many goes on
     # into the next. The mail that is there may be old: in trash and spam its 30 days begin now.
     """
     INSERT INTO message_2 (number, id, account, folder, uid, modseq, conversation, delivery_key, blob, size,
-        received_at, seen, flagged, own, has_attachments, listed_at, moved_at, names, reverse_path, bcc, description)
+        received_at, seen, flagged, own, has_attachments, listed_at, moved_at, names, reverse_path, bcc, description,
+        verdict)
     SELECT n + MAX(received_at / 1000 * 256 - n) OVER (ORDER BY n), id, account, folder, uid, modseq, conversation,
         delivery_key, blob, size, received_at, seen, flagged, own, has_attachments, received_at,
-        strftime('%s', 'now') * 1000, names, reverse_path, bcc, description
+        strftime('%s', 'now') * 1000, names, reverse_path, bcc, description, verdict
     FROM (SELECT *, ROW_NUMBER() OVER (ORDER BY received_at, id) AS n FROM message)
     """,
     "DROP TABLE message",
@@ -263,7 +283,17 @@ _MAILBOXES = (
     "INSERT INTO message_index (message_index, rank) VALUES ('crisismerge', 64)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _TRACES, _HOLD, _SUPPRESSIONS, _ALIASES, _MAILBOXES)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _FIRST,
+    _TRACES,
+    _HOLD,
+    _SUPPRESSIONS,
+    _ALIASES,
+    _KEY_TIMES,
+    _STS,
+    _VERDICTS,
+    _MAILBOXES,
+)
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 
 

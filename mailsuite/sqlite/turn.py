@@ -27,7 +27,7 @@ class Turn:
     def __enter__(self) -> None:
         """Wait for the lock; StoreUnavailable after ``patience`` seconds."""
         deadline = time.monotonic() + self._patience
-        nap = 0.0005
+        nap = 0.00005  # another process holds it for a fraction of a millisecond, mostly
         try:
             if self._fd < 0:
                 self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)

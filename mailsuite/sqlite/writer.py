@@ -56,6 +56,7 @@ class Writer:
         self._queue: SimpleQueue[_Operation | _End] = SimpleQueue()
         self._connection: sqlite3.Connection | None = None
         self._syncs = True
+        self._doubtful = False
         self.transactions = 0
 
     def start(self, connection: sqlite3.Connection) -> None:
@@ -141,12 +142,14 @@ class Writer:
                 self._connection = connect(self._path, self._patience)
                 self._syncs = True
             connection = self._connection
+            if self._doubtful:
+                self._rescue_log(connection)
             if durable is not self._syncs:
                 # In WAL mode NORMAL leaves the log's fsync to the next FULL commit or checkpoint.
                 connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._syncs = durable
             connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StoreUnavailable) as error:
             self._drop_if_broken(error)
             fault = blame_store(error)
             raise _NotBegun(str(error) if fault is None else fault.detail) from error
@@ -171,7 +174,19 @@ class Writer:
     def _drop_if_broken(self, error: BaseException) -> None:
         """After a fault of the disk a new connection reads afresh what is there; a lock is no reason for one."""
         if blame_store(error) is not None and not _is_lock(error):
+            self._doubtful = self._doubtful or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_FSYNC
             self._drop()
+
+    def _rescue_log(self, connection: sqlite3.Connection) -> None:
+        """Take the write-ahead log into the database after an fsync that failed.
+
+        The kernel may have given up older parts of the log then, and tells so only once: after a loss of power the log
+        would end there, whatever was added to it since.
+        """
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreUnavailable("the log is in use and cannot be taken into the database yet")
+        self._doubtful = False
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -52,7 +52,7 @@ def domains(c: Connection, name: str | None = None) -> list[Domain]:
     rows = c.execute(f"SELECT name, created, alias_of FROM domain {where} ORDER BY name", values).fetchall()  # noqa: S608
     for domain, created, alias_of in rows:
         keys = c.execute(
-            "SELECT selector, algorithm, private, public FROM dkim_key WHERE domain = ? ORDER BY n", (domain,)
+            "SELECT selector, algorithm, private, public, created FROM dkim_key WHERE domain = ? ORDER BY n", (domain,)
         )
         found.append(Domain(domain, created, tuple(DkimKey(*key) for key in keys), alias_of))
     return found

@@ -8,7 +8,7 @@ from dataclasses import replace
 from zope.interface import implementer
 
 from mailsuite.interfaces.directory import IAccountDirectory
-from mailsuite.model.account import Account, Domain, Session
+from mailsuite.model.account import Account, DkimKey, Domain, Session
 from mailsuite.model.alias import Alias, Forward
 from mailsuite.model.errors import Conflict, NotThere
 from mailsuite.testing.fake_zones import FakeZoneSource
@@ -39,6 +39,25 @@ class FakeAccountDirectory:
 
     async def domain(self, name: str) -> Domain | None:
         return next((domain for domain in await self.domains() if domain.name == name), None)
+
+    async def add_keys(self, domain: str, keys: Sequence[DkimKey]) -> None:
+        found = await self._hosted(domain)
+        if taken := {key.selector for key in found.keys} & {key.selector for key in keys}:
+            raise Conflict(f"{domain} has a key {min(taken)} already")
+        self._zones.replace(replace(found, keys=(*found.keys, *keys)))
+
+    async def remove_key(self, domain: str, selector: str) -> None:
+        found = await self.domain(domain)
+        kept = tuple(key for key in found.keys if key.selector != selector) if found else ()
+        if found is None or len(kept) == len(found.keys):
+            raise NotThere(f"{domain} has no key {selector}")
+        self._zones.replace(replace(found, keys=kept))
+
+    async def _hosted(self, name: str) -> Domain:
+        found = await self.domain(name)
+        if found is None:
+            raise NotThere(f"the domain {name} is not hosted")
+        return found
 
     async def add_account(self, account: Account) -> None:
         await self._free(account.address)

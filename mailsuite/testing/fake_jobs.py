@@ -9,7 +9,7 @@ from typing import Any
 from zope.interface import implementer
 
 from mailsuite.interfaces.jobs import IJobStore
-from mailsuite.model.errors import Undecodable
+from mailsuite.model.errors import NotThere, Undecodable
 from mailsuite.model.job import (
     HISTORY,
     Attempt,
@@ -66,6 +66,12 @@ class FakeJobStore:
     async def message(self, queue_id: str) -> QueuedMessage | None:
         self._check()
         return self.queued.get(queue_id)
+
+    async def content(self, queue_id: str) -> tuple[QueuedMessage, bytes]:
+        message = await self.message(queue_id)
+        if message is None:
+            raise NotThere(f"the queued message {queue_id} is gone")
+        return message, await self._blobs.read(message.blob)
 
     async def message_by_key(self, account: str, idempotency_key: str) -> QueuedMessage | None:
         self._check()
@@ -145,12 +151,20 @@ class FakeJobStore:
     async def pending(self, lane: Lane, after: str, limit: int) -> Sequence[Job]:
         return self._list(lambda job: job.id, lambda job: _is_pending(job, lane) and job.id > after, limit)
 
-    async def overdue(self, lane: Lane, before: int, now: int, limit: int) -> Sequence[Job]:
+    async def overdue(
+        self, lane: Lane, before: int, now: int, limit: int, after: tuple[int, str] = (0, "")
+    ) -> Sequence[Job]:
         def lost(job: Job) -> bool:
-            alive = job.claim is not None and job.claim.until > now
-            return _is_pending(job, lane) and job.next_attempt < before and not alive
+            return _is_waiting(job, lane, now) and job.next_attempt < before and (job.next_attempt, job.id) > after
 
         return self._list(lambda job: (job.next_attempt, job.id), lost, limit)
+
+    async def expired(self, lane: Lane, now: int, limit: int) -> Sequence[Job]:
+        def over(job: Job) -> bool:
+            expires = self.queued[job.queue_id].expires
+            return _is_waiting(job, lane, now) and job.next_attempt <= now and expires < now
+
+        return self._list(lambda job: (job.next_attempt, job.id), over, limit)
 
     async def park(self, job_id: str, text: str, at: int) -> bool:
         self._check()
@@ -183,6 +197,7 @@ def updated(job: Job, update: JobUpdate) -> Job:
     return replace(
         job,
         claim=None,
+        crashes=0,
         state=update.state,
         next_attempt=update.next_attempt,
         attempts=update.attempts,
@@ -194,6 +209,11 @@ def updated(job: Job, update: JobUpdate) -> Job:
 
 def _is_pending(job: Job, lane: Lane) -> bool:
     return job.lane is lane and job.state is JobState.PENDING
+
+
+def _is_waiting(job: Job, lane: Lane, now: int) -> bool:
+    alive = job.claim is not None and job.claim.until > now
+    return _is_pending(job, lane) and not alive
 
 
 def _noted(job: Job, attempt: Attempt) -> Job:

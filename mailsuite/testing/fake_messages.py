@@ -104,6 +104,7 @@ class FakeMessageStore:
             own=filing.own,
             labels=tuple(sorted(known.intersection(filing.labels))),
             listed_at=filing.received_at,
+            verdict=filing.verdict,
         )
 
     async def replace(self, message: str, filing: Filing) -> Filed:

@@ -11,12 +11,23 @@ from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from zope.interface import implementer
 
-from mailsuite.interfaces.schedule import Due, IDeliverySchedule, Idle, Lease, Limits, Rebuild
+from mailsuite.interfaces.schedule import (
+    DestinationState,
+    Due,
+    IDeliverySchedule,
+    Idle,
+    Lease,
+    Limits,
+    Rebuild,
+    Setback,
+    Turn,
+)
 from mailsuite.model.errors import ScheduleUnavailable
 from mailsuite.runtime.clock import Clock
 
 CLASSES = 3
 CRASHES = 3
+SUCCESSES = 20
 REBUILD_RIGHT = 30_000
 
 
@@ -30,6 +41,20 @@ class _Job:
     state: str = "waiting"
     worker: str = ""
     crashes: int = 0
+    started: float = 0.0
+
+
+@dataclass(slots=True)
+class _Destination:
+    """What was learnt of a destination; ``maximum`` 0: nothing. ``changed``: the last time one of these was set."""
+
+    maximum: int = 0
+    successes: int = 0
+    failures: int = 0
+    open_until: float = 0.0
+    reason: str = ""
+    probe: str = ""
+    changed: float = 0.0
 
 
 @implementer(IDeliverySchedule)
@@ -54,6 +79,7 @@ class FakeSchedule:
         self._jobs: dict[str, _Job] = {}
         self._limits: dict[str, Limits] = {}
         self._started: dict[str, float] = {}
+        self._learnt: dict[str, _Destination] = {}
         self._ring: list[dict[str, float]] = [{} for _ in range(CLASSES)]
 
     async def add(self, jobs: Sequence[Due]) -> None:
@@ -84,6 +110,7 @@ class FakeSchedule:
                 if taken is not None:
                     job = self._jobs[taken]
                     job.state, job.worker, job.since = "leased", worker, math.floor(now) + lease
+                    job.started = now
                     return Lease(taken, destination, job.attempts, int(job.since))
         known = [job.since for job in self._in("waiting")] + [at for ring in self._ring for at in ring.values()]
         return Idle(math.ceil(min(known, default=0)))
@@ -96,14 +123,36 @@ class FakeSchedule:
         job.since = math.floor(now) + lease
         return True
 
-    async def done(self, worker: str, job_id: str) -> bool:
-        return self._finish(worker, job_id, None, None)
+    async def done(self, worker: str, job_id: str, answered: bool = False) -> bool:
+        return self._finish(worker, job_id, None, None, answered)
 
-    async def retry(self, worker: str, job_id: str, due: int, attempts: int) -> bool:
-        return self._finish(worker, job_id, due, attempts)
+    async def retry(self, worker: str, job_id: str, due: int, attempts: int, answered: bool = False) -> bool:
+        return self._finish(worker, job_id, due, attempts, answered)
 
     async def release(self, worker: str, job_id: str, due: int) -> bool:
         return self._finish(worker, job_id, due, None)
+
+    async def setback(self, worker: str, job_id: str, waits: Sequence[int], reason: str, busy: bool = False) -> Setback:
+        now = self._now()
+        soon = math.floor(now) + waits[0]
+        job = self._jobs.get(job_id)
+        if job is None or job.worker != worker:
+            return Setback(False, soon)
+        limits = self._limits.get(job.destination, self._plain)
+        learnt = self._learnt.setdefault(job.destination, _Destination())
+        opens = max(learnt.open_until, limits.open_until)
+        if opens > now:
+            return Setback(False, math.ceil(opens))
+        if job.started <= learnt.changed:
+            return Setback(False, soon)
+        learnt.changed = now
+        if busy and self._maximum(job.destination) > 1:
+            learnt.maximum, learnt.successes = self._maximum(job.destination) // 2, 0
+            return Setback(False, soon)
+        learnt.failures += 1
+        learnt.open_until = math.floor(now) + waits[min(learnt.failures, len(waits)) - 1]
+        learnt.reason, learnt.probe = reason, ""
+        return Setback(True, int(learnt.open_until))
 
     async def reap(self, slot: str, incarnation: str) -> int:
         now = self._now()
@@ -126,6 +175,7 @@ class FakeSchedule:
     async def tune(self, destination: str, limits: Limits) -> None:
         now = self._now()
         self._limits[destination] = limits
+        self._learnt.pop(destination, None)
         for ring in self._ring:
             ring.pop(destination, None)
         self._arm(destination, now)
@@ -136,6 +186,8 @@ class FakeSchedule:
         if self._epoch or held:
             return False
         self._rebuild = (worker, now + REBUILD_RIGHT)
+        for job in self._in("leased"):
+            self._ready(job, now, now)
         return True
 
     async def restore(self, job: Due, worker: str, until: int) -> None:
@@ -145,7 +197,9 @@ class FakeSchedule:
         known = self._jobs.get(job.job_id)
         if known is None or known.state in {"waiting", "ready"}:
             crashes = known.crashes if known else 0
-            self._jobs[job.job_id] = _Job(job.destination, job.priority, job.attempts, until, "leased", worker, crashes)
+            self._jobs[job.job_id] = _Job(
+                job.destination, job.priority, job.attempts, until, "leased", worker, crashes, now
+            )
 
     async def end_rebuild(self, worker: str) -> None:
         now = self._now()
@@ -169,6 +223,45 @@ class FakeSchedule:
     async def length(self) -> int:
         self._now()
         return len(self._jobs)
+
+    async def turn(self, job_id: str) -> Turn | None:
+        self._now()
+        job = self._jobs.get(job_id)
+        if job is None:
+            return None
+        if job.state == "leased":
+            return Turn(job.state, math.floor(job.started), job.worker, int(job.since))
+        return Turn(job.state, math.floor(job.since))
+
+    async def destination(self, destination: str) -> DestinationState:
+        return self._state(destination, self._now())
+
+    async def destinations(self) -> Sequence[DestinationState]:
+        now = self._now()
+        names = {name for name, learnt in self._learnt.items() if learnt.failures}
+        names.update(job.destination for job in self._jobs.values() if job.state in {"leased", "ready"})
+        return tuple(self._state(name, now) for name in sorted(names))
+
+    def _state(self, destination: str, now: float) -> DestinationState:
+        limits = self._limits.get(destination, self._plain)
+        learnt = self._learnt.get(destination, _Destination())
+        opens = max(learnt.open_until, limits.open_until)
+        start = self._started[destination] + limits.gap if limits.gap and destination in self._started else 0
+        return DestinationState(
+            destination,
+            sum(job.destination == destination for job in self._in("leased")),
+            sum(job.destination == destination for job in self._in("ready")),
+            self._maximum(destination),
+            math.ceil(start) if start > now else 0,
+            math.ceil(opens) if learnt.failures or opens > now else 0,
+            learnt.failures,
+            learnt.reason,
+        )
+
+    def _maximum(self, destination: str) -> int:
+        limit = self._limits.get(destination, self._plain).max_concurrency
+        learnt = self._learnt.get(destination, _Destination())
+        return min(limit, learnt.maximum or limit)
 
     def _now(self) -> float:
         """The clock's time, later at each call, as real calls are."""
@@ -194,12 +287,16 @@ class FakeSchedule:
         ring, line = self._ring[priority], self._line(priority, destination)
         limits = self._limits.get(destination, self._plain)
         gap_end = self._started[destination] + limits.gap if limits.gap and destination in self._started else 0.0
-        opens = max(limits.open_until, gap_end)
+        learnt = self._learnt.get(destination, _Destination())
+        opens = max(limits.open_until, learnt.open_until, gap_end)
         if opens > now:
             ring[destination] = opens
             return None
-        free = limits.max_concurrency - sum(job.destination == destination for job in self._in("leased"))
-        if free <= 1 and (line or free < 1):
+        free = self._maximum(destination) - sum(job.destination == destination for job in self._in("leased"))
+        probe = self._jobs.get(learnt.probe)
+        if probe is not None and probe.state == "leased":
+            free = 0
+        if (free <= 1 or learnt.failures) and (line or free < 1):
             for each in self._ring:  # full, now or with this start
                 each.pop(destination, None)
         elif len(line) <= 1:
@@ -209,6 +306,8 @@ class FakeSchedule:
         if free < 1 or not line:
             return None
         self._started[destination] = now
+        if learnt.failures:
+            learnt.probe = line[0]
         return line[0]
 
     def _ready(self, job: _Job, since: float, now: float) -> None:
@@ -230,7 +329,7 @@ class FakeSchedule:
             self._ready(job, now, now)
         self._arm(job.destination, now)
 
-    def _finish(self, worker: str, job_id: str, due: int | None, attempts: int | None) -> bool:
+    def _finish(self, worker: str, job_id: str, due: int | None, attempts: int | None, answered: bool = False) -> bool:
         now = self._now()
         job = self._jobs.get(job_id)
         if job is None or job.worker != worker:
@@ -243,8 +342,25 @@ class FakeSchedule:
             job.state, job.worker, job.since = "waiting", "", due
             if due <= now:
                 self._ready(job, now, now)
+        if answered:
+            self._answered(job.destination, now)
         self._arm(job.destination, now)
         return True
+
+    def _answered(self, destination: str, now: float) -> None:
+        learnt = self._learnt.get(destination)
+        if learnt is None:
+            return
+        if learnt.failures:
+            learnt.failures, learnt.open_until, learnt.reason, learnt.probe, learnt.changed = 0, 0.0, "", "", now
+            for ring in self._ring:
+                ring.pop(destination, None)
+        if learnt.maximum:
+            learnt.successes += 1
+            if learnt.successes == SUCCESSES:
+                learnt.maximum, learnt.successes = learnt.maximum + 1, 0
+                if learnt.maximum >= self._limits.get(destination, self._plain).max_concurrency:
+                    learnt.maximum = 0
 
     def _ring_bell(self) -> None:
         self._rung = not self._bells

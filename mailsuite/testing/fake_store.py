@@ -10,6 +10,7 @@ from mailsuite.testing.fake_job_control import FakeJobControl
 from mailsuite.testing.fake_jobs import FakeJobStore
 from mailsuite.testing.fake_mailbox import FakeMailbox
 from mailsuite.testing.fake_messages import FakeMessageStore
+from mailsuite.testing.fake_sts import FakeStsCache
 from mailsuite.testing.fake_suppressions import FakeSuppressionList
 from mailsuite.testing.fake_traces import FakeTraceStore
 from mailsuite.testing.fake_zones import FakeZoneSource
@@ -29,6 +30,7 @@ class FakeStore:
         self.directory = FakeAccountDirectory(self.zones, self._check)
         self.traces = FakeTraceStore(self._check)
         self.suppressions = FakeSuppressionList(self._check)
+        self.sts = FakeStsCache(self._check)
         self.blobs.referrers += [self.jobs.blobs, self.messages.blobs]
 
     async def ping(self) -> None:

@@ -28,6 +28,11 @@ class FakeZoneSource:
         self._domains[domain.name] = domain
         self._generation += 1
 
+    def replace(self, domain: Domain) -> None:
+        self._check()
+        self._domains[domain.name] = domain
+        self._generation += 1
+
     async def generation(self) -> int:
         self._check()
         return self._generation

@@ -1,4 +1,4 @@
-"""A real NSD on loopback, without privileges, as an oracle for our DNS service."""
+"""A real NSD, without privileges, as an oracle for our DNS service and as its secondary."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mailsuite.model.zone import Zone
 
 _CONFIGURATION = """
 server:
-  ip-address: 127.0.0.1@{port}
+  ip-address: {host}@{port}
   database: ""
   username: ""
   chroot: ""
@@ -63,21 +63,27 @@ def free_port() -> int:
 
 
 class Nsd:
-    """Serves ``zones`` at 127.0.0.1 and ``port`` from construction to :meth:`stop`; files go to ``directory``."""
+    """Serves ``zones`` at ``host`` and ``port`` from construction to :meth:`stop`; files go to ``directory``."""
 
-    def __init__(self, zones: Sequence[Zone], directory: Path) -> None:
+    def __init__(
+        self,
+        zones: Sequence[Zone],
+        directory: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        prefix: Sequence[str] = (),
+    ) -> None:
         program = _program()
         assert program is not None, "nsd is not installed"
-        self.port = free_port()
+        self.host, self.port = host, port or free_port()
+        self._prefix = prefix
         self._log = directory / "log"
-        text = _CONFIGURATION.format(port=self.port, directory=directory)
-        for number, zone in enumerate(zones):
-            path = directory / f"{number}.zone"
-            path.write_text(zone_file(zone))
-            text += f'zone:\n  name: "{zone.origin}"\n  zonefile: "{path}"\n'
+        text = _CONFIGURATION.format(host=host, port=self.port, directory=directory)
+        text += self._zones(zones, directory)
         (directory / "conf").write_text(text)
         self._process = subprocess.Popen(  # noqa: S603
-            [program, "-d", "-c", str(directory / "conf")],
+            [*prefix, program, "-d", "-c", str(directory / "conf")],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -89,16 +95,31 @@ class Nsd:
             self.stop()
             raise
 
+    def _zones(self, zones: Sequence[Zone], directory: Path) -> str:
+        text = ""
+        for number, zone in enumerate(zones):
+            path = directory / f"{number}.zone"
+            path.write_text(zone_file(zone))
+            text += f'zone:\n  name: "{zone.origin}"\n  zonefile: "{path}"\n'
+        return text
+
     def _wait(self, origin: str, seconds: float = 20.0) -> None:
+        if self._prefix:  # in another network namespace: who made it has to wait
+            return
         deadline = time.monotonic() + seconds
         query = dns.message.make_query(origin, "SOA")
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                dns.query.udp(query, "127.0.0.1", timeout=0.1, port=self.port)
+                dns.query.udp(query, self.host, timeout=0.1, port=self.port)
             except (dns.exception.DNSException, OSError):
                 continue
             return
         raise AssertionError(f"nsd did not start: {self.log()}")
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
 
     def log(self) -> str:
         """What it complained of."""
@@ -112,3 +133,31 @@ class Nsd:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(5)
+
+
+class NsdSecondary(Nsd):
+    """Fetches zones from the server at 127.0.0.1 and ``primary``; ``key`` is name, algorithm, base64."""
+
+    def __init__(
+        self,
+        zones: Sequence[Zone],
+        directory: Path,
+        primary: int,
+        key: tuple[str, str, str] | None = None,
+        port: int = 0,
+    ) -> None:
+        self._primary = primary
+        self._key = key
+        super().__init__(zones, directory, port=port)
+
+    def _zones(self, zones: Sequence[Zone], directory: Path) -> str:
+        name, text = "NOKEY", ""
+        if self._key is not None:
+            name, algorithm, secret = self._key
+            text = f'key:\n  name: "{name}"\n  algorithm: {algorithm}\n  secret: "{secret}"\n'
+        for number, zone in enumerate(zones):
+            text += (
+                f'zone:\n  name: "{zone.origin}"\n  zonefile: "{directory}/{number}.zone"\n'
+                f"  allow-notify: 127.0.0.1 NOKEY\n  request-xfr: 127.0.0.1@{self._primary} {name}\n"
+            )
+        return text

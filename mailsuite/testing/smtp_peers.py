@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.interfaces import IAddress
@@ -83,6 +84,8 @@ class ScriptedServer(Factory):
         """All command lines of all connections, in the order of their arrival."""
         self.transactions: list[Received] = []
         self.connections = 0
+        self.clients: list[str] = []
+        """The addresses that they came from."""
         self.port = 0
         self._listening: Any = None
         self._open: set[_ScriptedProtocol] = set()
@@ -110,6 +113,8 @@ class ScriptedServer(Factory):
     def buildProtocol(self, addr: IAddress | None) -> _ScriptedProtocol:
         """One connection."""
         self.connections += 1
+        if isinstance(addr, IPv4Address | IPv6Address):
+            self.clients.append(addr.host)
         return _ScriptedProtocol(self, self._open)
 
     def next_reply(self, *keys: str) -> str:

@@ -35,6 +35,7 @@ from mailsuite.web.render import Renderer
 from mailsuite.web.session import SessionCookie, Visitor
 from mailsuite.web.site import Front, WebSite
 from mailsuite.web.stream import Streams
+from mailsuite.web.sts import PolicyPage
 
 Handler = Callable[..., Coroutine[Any, Any, bytes]]
 """Called with the request and the variable parts of the path, by name; gives the body."""
@@ -45,7 +46,7 @@ class WebApp:
 
     ``assets`` is the folder webroot; ``public_url`` is how browsers reach us, its scheme decides whether the cookie
     is a secure one; ``brand`` is the name shown; ``random`` gives n random bytes; ``health`` says of each part of
-    the suite "ok" or what is wrong; ``metrics`` gives the figures for Prometheus.
+    the suite "ok" or what is wrong; ``metrics`` gives the figures for Prometheus; ``policies`` are those of MTA-STS.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class WebApp:
         random: Callable[[int], bytes],
         health: Callable[[], Awaitable[Mapping[str, str]]],
         metrics: Callable[[], Awaitable[bytes]],
+        policies: PolicyPage,
     ) -> None:
         url = urlsplit(public_url)
         self._origin = f"{url.scheme}://{url.netloc}".lower()
@@ -80,6 +82,7 @@ class WebApp:
         self._compose = ComposePages(renderer, browser, submitter, shell, random)
         self._health = Health(health)
         self._metrics = MetricsPage(metrics)
+        self._policies = policies
 
     def site(self, reactor: IReactorTime) -> WebSite:
         """A factory for HTTP connections, which runtime's Listener can drain."""
@@ -95,6 +98,7 @@ class WebApp:
         route("/s/<version>/<path:name>", self._asset, public=True)
         route("/healthz", self._health.report, public=True)
         route("/metrics", self._metrics.report, public=True)
+        route("/.well-known/mta-sts.txt", self._policies.report, public=True)
         route("/login", self._login.form, public=True)
         route("/login", self._login.sign_in, method="POST", public=True)
         route("/logout", self._login.sign_out, method="POST", public=True)

@@ -18,6 +18,7 @@ from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
 from mailsuite.testing.contracts.search import SearchContract
 from mailsuite.testing.contracts.stores import Stores
+from mailsuite.testing.contracts.sts import StsCacheContract
 from mailsuite.testing.contracts.suppressions import SuppressionListContract
 from mailsuite.testing.contracts.threads import ThreadingContract
 from mailsuite.testing.contracts.trace import TraceStoreContract
@@ -45,6 +46,7 @@ class _Fake:
             store.mailbox,
             store.mailbox,
             store.mailbox,
+            store.sts,
             spoil,
         )
 
@@ -101,6 +103,10 @@ class FakeSuppressionListTests(_Fake, SuppressionListContract, TestCase):
     """ISuppressionList in memory."""
 
 
+class FakeStsCacheTests(_Fake, StsCacheContract, TestCase):
+    """IStsCache in memory."""
+
+
 class FakeFaultTests(TestCase):
     """The fault that tests switch on."""
 
@@ -121,6 +127,7 @@ class FakeFaultTests(TestCase):
                 store.zones.generation(),
                 store.traces.recent(1),
                 store.suppressions.find("a", ()),
+                store.sts.get("beta.example"),
             ):
                 try:
                     await call
@@ -129,6 +136,6 @@ class FakeFaultTests(TestCase):
                     failed += 1
             return failed
 
-        self.assertEqual(9, await fails())
+        self.assertEqual(10, await fails())
         store.fault = ""
         self.assertEqual(0, await fails())

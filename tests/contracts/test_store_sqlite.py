@@ -17,6 +17,7 @@ from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.search import MailSearch
 from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.sts import StsCache
 from mailsuite.sqlite.suppressions import SuppressionList
 from mailsuite.sqlite.trace import TraceStore
 from mailsuite.sqlite.upkeep import MailboxUpkeep
@@ -31,6 +32,7 @@ from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
 from mailsuite.testing.contracts.search import SearchContract
 from mailsuite.testing.contracts.stores import StoreContract, Stores
+from mailsuite.testing.contracts.sts import StsCacheContract
 from mailsuite.testing.contracts.suppressions import SuppressionListContract
 from mailsuite.testing.contracts.threads import ThreadingContract
 from mailsuite.testing.contracts.trace import TraceStoreContract
@@ -64,6 +66,7 @@ class _Sqlite(StoreContract):
             FolderStore(store, os.urandom),
             MailSearch(store),
             MailboxUpkeep(store, keeper.files.exists),
+            StsCache(store),
             spoil,
         )
 
@@ -118,3 +121,7 @@ class SqliteTraceStoreTests(_Sqlite, TraceStoreContract, TestCase):
 
 class SqliteSuppressionListTests(_Sqlite, SuppressionListContract, TestCase):
     """ISuppressionList in SQLite."""
+
+
+class SqliteStsCacheTests(_Sqlite, StsCacheContract, TestCase):
+    """IStsCache in SQLite."""

@@ -8,9 +8,16 @@ from random import Random
 from mailsuite.dns.zonedata import read_zone
 from mailsuite.model.zone import Record, Zone
 
-_LABELS = ("a", "b", "www", "_tcp", "ns", "*", "sub")
-_TYPES = ("A", "A", "AAAA", "MX", "TXT", "CNAME", "NS", "SRV", "CAA", "PTR", "TYPE65280", "DS", "LONG")
-QUESTIONS = ("A", "AAAA", "MX", "TXT", "NS", "SOA", "CNAME", "SRV", "DS", "CAA", "TYPE65280", "ANY")
+_LABELS = ("a", "b", "www", "_tcp", "ns", "*", "sub", "a\\.b", "x\\032y", "\\200", "x" * 63)
+_WEIGHTS = (6, 6, 6, 3, 4, 4, 4, 1, 1, 1, 1)
+_TYPES = (
+    "A", "A", "A", "AAAA", "MX", "TXT", "CNAME", "CNAME", "NS", "NS", "SRV", "CAA", "PTR", "TYPE65280", "DS",
+    "LONG", "LONG", "TLSA", "NAPTR",
+)  # fmt: skip
+QUESTIONS = (
+    "A", "A", "AAAA", "MX", "TXT", "TXT", "NS", "SOA", "CNAME", "SRV", "DS", "CAA", "PTR", "TYPE65280", "TYPE65281",
+    "TLSA", "NAPTR", "ANY",
+)  # fmt: skip
 
 
 def zones(count: int, seed: int) -> list[Zone]:
@@ -30,8 +37,11 @@ def _zone(origin: str, origins: list[str], random: Random) -> Zone:
     ]
     ttls = {(record.name, record.type): record.ttl for record in records}
     inner = tuple(other for other in origins if other != origin and other.endswith(f".{origin}"))
+    crowded = _owner(origin, random)
     for _ in range(random.randint(3, 30)):
         owner, kind = _owner(origin, random), random.choice(_TYPES)
+        if random.random() < 0.15:  # many types at one name
+            owner = crowded
         if f".{owner}".endswith(tuple(f".{other}" for other in inner)):
             continue
         ttl = ttls.setdefault((owner, kind.replace("LONG", "TXT")), random.choice((60, 300)))
@@ -47,13 +57,21 @@ def _zone(origin: str, origins: list[str], random: Random) -> Zone:
     return Zone(origin, tuple(records))
 
 
+def _label(random: Random) -> str:
+    return random.choices(_LABELS, _WEIGHTS)[0]
+
+
 def _owner(origin: str, random: Random) -> str:
-    return "".join(f"{random.choice(_LABELS)}." for _ in range(random.choice((0, 1, 1, 2, 2, 3)))) + origin
+    return "".join(f"{_label(random)}." for _ in range(random.choice((0, 1, 1, 2, 2, 3)))) + origin
+
+
+def _odd_case(name: str, random: Random) -> str:
+    return "".join(random.choice((c, c.upper())) for c in name)
 
 
 def _record(owner: str, kind: str, ttl: int, origin: str, origins: list[str], random: Random) -> Record:
     near, far, foreign = _owner(origin, random), _owner(random.choice(origins), random), "host.elsewhere.test."
-    target = random.choice((near, near, near, far, foreign))
+    target = random.choice((near, near, near, far, foreign, _odd_case(near, random)))
     number = random.randint(0, 250)
     data = {
         "A": f"192.0.2.{number}",
@@ -67,6 +85,8 @@ def _record(owner: str, kind: str, ttl: int, origin: str, origins: list[str], ra
         "PTR": target,
         "TYPE65280": f"\\# 1 {number:02x}",
         "DS": f"{number} 8 2 {'ab' * 32}",
+        "TLSA": f"3 1 1 {number:02x}" + "cd" * 31,
+        "NAPTR": f'{number} 10 "U" "E2U+sip" "!^.*$!sip:a@b.test!" .',
         "LONG": " ".join(f'"{"t" * 200}"' for _ in range(random.randint(2, 9))),
     }[kind]
     return Record(owner, "TXT" if kind == "LONG" else kind, ttl, data)
@@ -79,9 +99,11 @@ def questions(zone: Zone, count: int, seed: int) -> Iterator[tuple[str, str, int
     for _ in range(count):
         name = random.choice((random.choice(owners), random.choice(owners), _owner(zone.origin, random)))
         for _ in range(random.choice((0, 0, 0, 1, 2))):
-            name = f"{random.choice((*_LABELS, 'nope'))}.{name}"
-        if random.random() < 0.2:
-            name = name.upper()
+            name = f"{random.choice((_label(random), 'nope'))}.{name}"
+        if random.random() < 0.3:
+            name = _odd_case(name, random)
+        if len(name) > 200:
+            continue
         if random.random() < 0.1:
             name = name.partition(".")[2] or "."
         yield name, random.choice(QUESTIONS), random.choice((None, None, 512, 1232, 4096))

@@ -74,12 +74,15 @@ class ExchangeTests(SynchronousTestCase):
         self.assertEqual(self.exchange.judge(right.replace(b"\3www", b"\3wWw", 1)), Verdict.GOOD)
 
     def test_fault(self) -> None:
-        """Errors of the server, with or without a question, send us to the next one."""
+        """Errors of the server, with or without a question, send us to the next one; or first to ask without EDNS."""
         for rcode in ("SERVFAIL", "REFUSED", "NOTIMP", "FORMERR"):
-            message = made(self.exchange, rcode=rcode)
-            self.assertEqual(self.exchange.judge(message.to_wire()), Verdict.FAULT)
-            message.question = []
-            self.assertEqual(self.exchange.judge(message.to_wire()), Verdict.FAULT)
+            plain = Verdict.PLAIN if rcode in ("NOTIMP", "FORMERR") else Verdict.FAULT
+            for edns, expected in ((True, plain), (False, Verdict.FAULT)):
+                exchange = Exchange(ASKED, 0x1234, edns)
+                message = made(exchange, rcode=rcode)
+                self.assertEqual(exchange.judge(message.to_wire()), expected)
+                message.question = []
+                self.assertEqual(exchange.judge(message.to_wire()), expected)
 
     def test_f077_truncated(self) -> None:
         """F077: TC is looked at before anything is parsed; a reply that was cut silently is taken as truncated."""

@@ -24,6 +24,16 @@ def filed_subjects(directory: Path) -> list[str]:
     return [json.loads(description)["subject"] for (description,) in rows]
 
 
+def verdict_of(directory: Path, subject: str) -> dict[str, str]:
+    """What is kept of what port 25 found out, of the newest message with a subject; empty when nothing is."""
+    rows = ask(directory, "SELECT json_array(description, verdict) FROM message ORDER BY number DESC")
+    for (row,) in rows:
+        description, verdict = json.loads(row)
+        if json.loads(description)["subject"] == subject:
+            return dict(json.loads(verdict)) if verdict else {}
+    return {}
+
+
 def filed_count(directory: Path) -> int:
     """How many messages are in inboxes."""
     ((count,),) = ask(directory, "SELECT count(*) FROM message WHERE folder = 'inbox'")

@@ -11,6 +11,7 @@ import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.flows.demo import SMTP, Demo, until
+from tests.flows.store import verdict_of
 from tests.lab.postfix import free_port
 
 pytestmark = [pytest.mark.slow]
@@ -85,6 +86,21 @@ class EdgeTests(SynchronousTestCase):
         alice = self.demo.browser(ALICE)
         until(lambda: "by a balancer" in alice.subjects("spam"), "the message in Spam")
         self.assertNotIn("by a balancer", alice.subjects("inbox"))
+        self.assertEqual(
+            verdict_of(self.demo.directory, "by a balancer"),
+            {"spf": "none", "dkim": "none", "dmarc": "fail", "arc": "", "domain": ""},
+        )
+
+    def test_f024_no_author(self) -> None:
+        """Mail without one usable author is refused for its form, and the session goes on."""
+        for head in (b"", b"From: \r\n", b"From: a@alpha.example\r\nFrom: b@beta.example\r\n"):
+            session = self.stranger("203.0.113.130")
+            session.ehlo("out.beta.example")
+            session.mail("")
+            session.rcpt(ALICE)
+            code, text = session.data(head + b"Subject: no author\r\nTo: undisclosed-recipients:;\r\n\r\nx\r\n")
+            self.assertEqual((code, text[:6]), (550, b"5.6.0 "), head)
+            self.assertEqual(session.noop()[0], 250)
 
     def test_names_of_ours(self) -> None:
         """A hosted domain as reverse-path, and our own name as HELO, are refused."""

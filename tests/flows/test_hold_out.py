@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.flows.demo import SMTP, Demo
+from tests.flows.demo import SMTP, Demo, until
+from tests.flows.store import filed_subjects
 
 ALLOWED = 96 * 2**20
 """Octets by which the resident memory of the whole suite in one process may grow under any of the attacks."""
@@ -120,6 +121,26 @@ class HoldOutTests(SynchronousTestCase):
         with self.bounded("200 MB of one line of content"):
             said = self.pour(START, b"A" * 65_536, 200_000_000, b"\r\n.\r\nQUIT\r\n")
         self.assertRegex(said.rpartition(b"354 ")[2], rb"\r\n55[024] 5\.")
+
+    def test_f031_f033_messages_that_are_slow_to_read(self) -> None:
+        """Nesting bombs and endless lists are accepted or refused, and listed; nobody waits for them."""
+        bombs = (
+            b"Content-Type: message/rfc822\r\n\r\n" * 30_000,
+            b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(3000)),
+            b"\r\n" * 50_000,
+            b"To: " + b",\r\n " * 20_000 + b"\r\n\r\n",
+            b"To: " + b",\r\n ".join(b"a%d@b.example" % n for n in range(12_000)) + b"\r\n\r\n",
+            b"X-Subject: " + b"=?utf-8?q?=C3=A4?=\r\n " * 10_000 + b"\r\n\r\n",
+            b"To: " + b"(" * 900 + b")" * 900 + b"\r\n\r\n",
+        )
+        with self.bounded("messages that are slow to read"):
+            for number, bomb in enumerate(bombs):
+                head = b"From: eve@remote.example\r\nSubject: slow %d\r\n" % number
+                said = self.pour(START, head + bomb, 1, b"\r\n.\r\nQUIT\r\n").rpartition(b"354 ")[2]
+                self.assertRegex(said, rb"\r\n(250 2\.0\.0|55[24] 5\.)")
+                if b"\r\n250 2.0.0" in said:
+                    subject = f"slow {number}"
+                    until(lambda subject=subject: subject in filed_subjects(self.demo.directory), subject)  # type: ignore[misc]
 
     def test_header_of_100_mb(self) -> None:
         """A header that does not end is refused when it does."""

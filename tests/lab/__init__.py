@@ -1,1 +1,1 @@
-"""Real peers and labs."""
+"""Real peers and labs, some in network namespaces: see netns.py and root.py."""

@@ -1,4 +1,4 @@
-"""A real Postfix on a loopback port, in a directory of its own (needs root, as Postfix does)."""
+"""A real Postfix, on a loopback port or in a namespace, in a directory of its own (needs root, as Postfix does)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+
+from tests.lab.netns import Host
 
 SCRIPT = Path(__file__).with_name("peer_postfix.sh")
 
@@ -21,11 +25,16 @@ def free_port() -> int:
 
 
 class Postfix:
-    """Takes mail for any user of ``domain`` into a Maildir; ``settings`` are main.cf lines."""
+    """Takes mail for any user of ``domain`` into a Maildir; ``settings`` are main.cf lines.
 
-    def __init__(self, domain: str, *settings: str, port: int = 0) -> None:
+    With a ``host`` it runs there and listens on that host's address.
+    """
+
+    def __init__(self, domain: str, *settings: str, port: int = 0, host: Host | None = None) -> None:
         self.domain = domain
         self.port = port or free_port()
+        self.address = host.address if host else "127.0.0.1"
+        self._host = host
         # Postfix drops its privileges: it must reach its directory through world-searchable ones.
         self.directory = Path(tempfile.mkdtemp(prefix="postfix-", dir="/tmp"))
         self.directory.chmod(0o755)
@@ -38,11 +47,11 @@ class Postfix:
 
     def start(self) -> None:
         """Start and wait until the port answers."""
-        self._run("start", str(self.directory), self.domain, "127.0.0.1", str(self.port), *self._settings)
+        self._run("start", str(self.directory), self.domain, self.address, str(self.port), *self._settings)
         deadline = time.monotonic() + 20
         while True:
             try:
-                with socket.create_connection(("127.0.0.1", self.port), 5) as s:
+                with self._network(), socket.create_connection((self.address, self.port), 5) as s:
                     if s.recv(3) == b"220":
                         return
             except OSError:
@@ -51,23 +60,33 @@ class Postfix:
                 raise AssertionError(f"Postfix does not answer: {self.log()}")
             time.sleep(0.1)
 
+    def _network(self) -> AbstractContextManager[None]:
+        return self._host.inside() if self._host else nullcontext()
+
     def configure(self, *settings: str) -> None:
-        """Change main.cf lines while it runs."""
+        """Change main.cf lines while it runs, also for sessions that are open: these end."""
         for setting in settings:
-            subprocess.run(
-                ["postconf", "-c", str(self.directory / "etc"), "-e", setting],
-                check=True,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        subprocess.run(
-            ["postfix", "-c", str(self.directory / "etc"), "reload"],
-            check=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+            self._quietly("postconf", "-c", str(self.directory / "etc"), "-e", setting)
+        self._quietly("postfix", "-c", str(self.directory / "etc"), "reload")
+        # An smtpd keeps its old settings as long as its client stays idle: until smtpd_timeout.
+        deadline = time.monotonic() + 20
+        while self.log().count(": connect from") > self.log().count(": disconnect from"):
+            if time.monotonic() > deadline:
+                raise AssertionError("a session of Postfix does not end")
+            time.sleep(0.1)
+
+    def add_service(self, line: str) -> None:
+        """Add a line to master.cf while it runs."""
+        with (self.directory / "etc" / "master.cf").open("a") as services:
+            services.write(f"{line}\n")
+        self._quietly("postfix", "-c", str(self.directory / "etc"), "reload")
+
+    def _quietly(self, *command: str) -> None:
+        nowhere = subprocess.DEVNULL
+        subprocess.run(self._there(command), check=True, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+
+    def _there(self, command: Sequence[str]) -> Sequence[str]:
+        return self._host.command(*command) if self._host else command
 
     def stop(self) -> None:
         """Stop and delete everything."""
@@ -76,10 +95,9 @@ class Postfix:
 
     def _run(self, *arguments: str) -> None:
         # Its daemons inherit what they get: a pipe that nobody reads would freeze them.
+        command = ("bash", str(SCRIPT), *arguments)
         with (self.directory / "control.log").open("ab") as log:
-            subprocess.run(
-                ["bash", str(SCRIPT), *arguments], check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            subprocess.run(self._there(command), check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def mails(self) -> list[bytes]:
         """The messages delivered so far, in no order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64encode, encodebytes
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -21,6 +21,9 @@ from mailsuite.model.message import Cursor, Filing, Part
 from mailsuite.model.status import Status
 from mailsuite.testing.builders import NOW, envelope
 from mailsuite.testing.fake_store import FakeStore
+from tests.mime import tnef_files
+from tests.mime.live_html import LiveHtml
+from tests.mime.tnef_files import DOCX, USUAL
 
 T = TypeVar("T")
 PICTURE = bytes(range(256))
@@ -375,3 +378,54 @@ class PartTests(BrowserCase):
         message = self.file(RELATED)
         self.store.blobs.content.clear()
         self.failureResultOf(Deferred.fromCoroutine(self.browser.raw("ann", message)), NotThere)
+
+
+class WinmailTests(BrowserCase):
+    """F030: what Outlook packs up is offered beside the original."""
+
+    def winmail(self, content: bytes, text: bytes = b"") -> str:
+        """A message with a winmail.dat."""
+        plain = b"--m\r\nContent-Type: text/plain\r\n\r\n" + text + b"\r\n" if text else b""
+        return self.file(
+            HEAD + b'Content-Type: multipart/mixed; boundary="m"\r\n\r\n' + plain + b"--m\r\n"
+            b"Content-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+            + encodebytes(content).replace(b"\n", b"\r\n")
+            + b"--m--\r\n"
+        )
+
+    def part(self, message: str, path: str) -> tuple[str, bytes] | None:
+        """Name and octets of a part."""
+        found = self.result(self.browser.part("ann", message, path))
+        return None if found is None else (found[0].filename, found[1])
+
+    def test_f030_files_and_body_are_beside_it(self) -> None:
+        """The original first, then the body and the files, each with its own octets; HTML is harmless."""
+        message = self.winmail(USUAL, b"see attachment")
+        attachments = self.shown(message).attachments
+        self.assertEqual([a.filename for a in attachments], ["winmail.dat", "message.html", "Brief äöü.docx"])
+        outer, html, docx = (a.path for a in attachments)
+        self.assertEqual(self.part(message, outer), ("winmail.dat", USUAL))
+        self.assertEqual(self.part(message, docx), ("Brief äöü.docx", DOCX))
+        found = self.part(message, html)
+        assert found is not None
+        self.assertIn("<p>Grüße <b>bold</b></p>", found[1].decode())
+        self.assertEqual(LiveHtml(found[1].decode().partition('">')[2]).faults, [])
+        for path in (f"{outer}~0", f"{outer}~3", f"{outer}~x", f"{outer}~", "1~1", "~", "~1"):
+            self.assertIsNone(self.part(message, path), path)
+        self.assertIn("see attachment", self.body(message).html)
+
+    def test_f030_the_only_body_is_shown(self) -> None:
+        """Through the sanitiser, and the picture elsewhere is counted; plain text too."""
+        clean = self.body(self.winmail(USUAL))
+        self.assertIn("<p>Grüße <b>bold</b></p>", clean.html)
+        self.assertEqual((LiveHtml(clean.html).faults, clean.blocked), ([], 1))
+        plain = tnef_files.tnef(tnef_files.attribute(1, tnef_files.BODY, b"just <text>\0"))
+        self.assertIn("just &lt;text&gt;", self.body(self.winmail(plain)).html)
+
+    def test_f030_a_broken_one_can_be_kept(self) -> None:
+        """It is listed alone, and comes as it was."""
+        for content in (b"\x78\x9f\x3e\x22", bytes(range(256)), USUAL[:20]):
+            message = self.winmail(content)
+            (only,) = self.shown(message).attachments
+            self.assertEqual(self.part(message, only.path), ("winmail.dat", content))
+            self.assertEqual(self.body(message), Sanitized("", 0))

@@ -52,11 +52,10 @@ class AccountsCase(SynchronousTestCase):
         """An alias."""
         self.now(self.directory.add_alias(Alias(address, targets, builders.NOW)))
 
-    def accounts(self, postmaster: str = "", separator: str = "+") -> Accounts:
-        """The finder."""
-        return Accounts(
-            self.directory, lambda: self.time, self.rewriting, postmaster, separator, ("198.51.100.2", "2001:db8:5::2")
-        )
+    def accounts(self, postmaster: str = "", separator: str = "+", hostname: str = "mx.mail.alpha.example") -> Accounts:
+        """The finder of a host with two addresses."""
+        addresses = ("198.51.100.2", "2001:DB8:5::2")
+        return Accounts(self.directory, lambda: self.time, self.rewriting, postmaster, separator, hostname, addresses)
 
     def route(self, address: str, accounts: Accounts | None = None) -> Route:
         """Where it leads."""
@@ -106,21 +105,6 @@ class AccountTests(AccountsCase):
         self.assertEqual(self.find(self.accounts(), "abuse@alpha.example"), old)
         real = self.add("postmaster@alpha.example", builders.NOW + 10)
         self.assertEqual(self.find(self.accounts("chief@beta.example"), "postmaster@alpha.example"), real)
-
-    def test_f014_literals(self) -> None:
-        """Our own are local, in any spelling; nobody but the roles is there. Others are not ours."""
-        self.add("u@alpha.example")
-        accounts = self.accounts()
-        for domain, ours in (
-            ("[198.51.100.2]", True),
-            ("[ipv6:2001:db8:5::2]", True),
-            ("[ipv6:2001:db8:5:0:0:0:0:2]", True),
-            ("[198.51.100.3]", False),
-            ("[ipv6:2001:db8:5::3]", False),
-            ("[x]", False),
-        ):
-            self.assertIs(self.now(accounts.hosts(domain)), ours)
-        self.assertEqual(self.problem("u@[198.51.100.2]"), "5.1.1")
 
     def test_a_no_is_asked_anew(self) -> None:
         """A domain or an account works as soon as it is added."""
@@ -308,3 +292,30 @@ class ForwardTests(AccountsCase):
         route = self.route("both@alpha.example")
         self.assertEqual([a.address for a in route.direct], ["ann@alpha.example", "bob@alpha.example"])
         self.assertEqual([a.address for a in route.filed], ["bob@alpha.example"])
+
+
+class LiteralTests(AccountsCase):
+    """F014: u@[our address] is local, as RFC 5321 section 4.1.3 has it."""
+
+    def hosts(self, domain: str) -> bool:
+        """Is it ours?"""
+        return self.now(self.accounts().hosts(domain))
+
+    def test_f014_own_literals(self) -> None:
+        """In any spelling; those of others, of no address, and the same text without brackets are not."""
+        for own in ("[198.51.100.2]", "[ipv6:2001:db8:5::2]", "[ipv6:2001:db8:5:0::2]", "[ipv6:::ffff:198.51.100.2]"):
+            self.assertTrue(self.hosts(own), own)
+        for foreign in ("[198.51.100.3]", "[ipv6:2001:db8:5::3]", "[127.0.0.1]", "[x]", "[", "198.51.100.2"):
+            self.assertFalse(self.hosts(foreign), foreign)
+
+    def test_f014_names_at_an_own_literal(self) -> None:
+        """They are those of the nearest hosted domain above the host's name; postmaster is always somebody."""
+        self.add("bob@beta.example")
+        self.add("ann@alpha.example")
+        for address in ("Ann@[198.51.100.2]", "ann@[IPv6:2001:db8:5::2]", "postmaster@[198.51.100.2]"):
+            self.assertEqual(self.leads(address), (["ann@alpha.example"], []), address)
+        self.assertEqual(self.problem("bob@[198.51.100.2]"), "5.1.1")
+        homeless = self.accounts(hostname="mx.elsewhere.example")
+        problem = self.route("ann@[198.51.100.2]", homeless).problem
+        self.assertEqual(problem.enhanced if problem else "", "5.1.1")
+        self.assertEqual(len(self.route("postmaster@[198.51.100.2]", homeless).filed), 1)

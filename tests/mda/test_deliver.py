@@ -21,6 +21,7 @@ from mailsuite.model.folder import INBOX, SENT, SPAM
 from mailsuite.model.job import LOCAL, Outcome, RecipientState, jobs_of
 from mailsuite.model.job import SENT as SENT_COPY
 from mailsuite.model.message import Message
+from mailsuite.model.verdict import NOT_JUDGED, Authentication
 from mailsuite.mta.srs import Srs
 from mailsuite.testing import builders
 from mailsuite.testing.fake_events import FakeEvents
@@ -53,7 +54,9 @@ class DeliverTests(SynchronousTestCase):
         forwarder = Forwarder(
             queue, self.store.directory, accounts.hosts, no_rewriting, "mx.alpha.example", lambda: builders.NOW
         )
-        self.deliverer = Deliverer(accounts, self.store.messages, self.events, self.thread, forwarder)
+        self.deliverer = Deliverer(
+            accounts, self.store.messages, self.events, self.thread, forwarder, "mail.alpha.example"
+        )
 
     async def thread(self, work: Callable[[], T]) -> T:
         """No thread, but counted."""
@@ -65,11 +68,16 @@ class DeliverTests(SynchronousTestCase):
         return self.successResultOf(Deferred.fromCoroutine(work))  # type: ignore[arg-type]
 
     def deliver(
-        self, *to: str, destination: str = LOCAL, account: str | None = None, content: bytes = CONTENT
+        self,
+        *to: str,
+        destination: str = LOCAL,
+        account: str | None = None,
+        content: bytes = CONTENT,
+        queue_id: str = "q1",
     ) -> Sequence[Outcome]:
         """Attempt a job for these recipients."""
         plan = builders.plan_entry(0, destination, *to)
-        message = builders.queued_message("q1", content, plan=[plan], account=account)
+        message = builders.queued_message(queue_id, content, plan=[plan], account=account)
         (job,) = jobs_of(message)
 
         async def before_dot() -> bool:
@@ -95,6 +103,26 @@ class DeliverTests(SynchronousTestCase):
         self.assertEqual((message.description.subject, message.seen, message.own), ("hello", False, False))
         self.assertEqual(message.reverse_path, "ann@alpha.example")
         self.assertEqual([type(event) for event in heard], [Changed])
+
+    def test_what_port_25_found_out_is_kept(self) -> None:
+        """Our topmost Authentication-Results, of a message that no account submitted, and of no other host."""
+        ours = b"Authentication-Results: Mail.Alpha.example;\r\n\tspf=pass smtp.mailfrom=a.example;\r\n\tdkim=fail"
+        ours += b' reason="no; dkim=pass" header.d=a.example;\r\n\tdkim=pass header.d=b.example;\r\n\tdmarc=pass'
+        ours += b" header.from=a.example;\r\n\tarc=fail\r\n"
+        self.deliver(BOB, content=ours + CONTENT)
+        (message,) = self.inbox("bob")
+        self.assertEqual(message.verdict, Authentication("pass", "pass", "pass", "fail", "a.example"))
+        foreign = b"Authentication-Results: mail.other.example; dmarc=pass header.from=a.example\r\n"
+        for queue_id, account, content in (
+            ("q2", None, foreign + CONTENT),
+            ("q3", None, foreign + ours + CONTENT),
+            ("q4", None, CONTENT + ours),
+            ("q5", "ann", ours + CONTENT),
+        ):
+            self.deliver(BOB, account=account, content=content, queue_id=queue_id)
+            (found,) = [m for m in self.inbox("bob") if m.id > message.id]
+            self.assertEqual(found.verdict, NOT_JUDGED, queue_id)
+            message = found
 
     def test_a_repetition_files_nothing_twice(self) -> None:
         """The same job again, as after a crash, is delivered and there once."""

@@ -68,7 +68,7 @@ class ForwardCase(AccountsCase):
         )
         finder = self.accounts()
         forwarder = Forwarder(self.queue, self.directory, finder.hosts, self.rewriting, HOST, lambda: self.time)
-        self.deliverer = Deliverer(finder, self.store.messages, FakeEvents(), self.thread, forwarder)
+        self.deliverer = Deliverer(finder, self.store.messages, FakeEvents(), self.thread, forwarder, HOST)
 
     async def thread(self, work: Callable[[], T]) -> T:
         """At once."""

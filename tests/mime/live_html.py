@@ -17,7 +17,9 @@ _ATTRIBUTES = """
 ELEMENTS = frozenset(_ELEMENTS.split())
 ATTRIBUTES = frozenset(_ATTRIBUTES.split())
 STYLE = re.compile(
-    r"url|image|expression|\\|@|var\s*\(|attr\s*\(|/\*|<|(?<!-)position|behavior|binding|--", re.IGNORECASE
+    r"(?:url|src|image|image-set|cross-fade|element|expression|var|attr|env)\s*\(|\\|@|/\*|<|(?<![\w-])--"
+    r"|(?:\A|;)\s*(?:position|behavior|-moz-binding)\s*:",
+    re.IGNORECASE,
 )
 
 

@@ -143,6 +143,26 @@ class FileNameCases(SynchronousTestCase):
         author = describe(message("From: \u202eann\u2066 <x@evil.example>".encode())).author
         self.assertEqual(author, (Mailbox("[U+202E]ann[U+2066]", "x@evil.example"),))
 
+    def test_f094_imitated_domains_are_shown_in_ascii(self) -> None:
+        """A domain that mixes scripts, or imitates Latin letters as a whole, is xn--; honest ones stay."""
+        for domain, shown in (
+            ("аlpha.example", "xn--lpha-43d.example"),  # Cyrillic а
+            ("аррӏе.example", "xn--80ak6aa92e.example"),  # Cyrillic as a whole
+            ("gοogle.example", "xn--gogle-rce.example"),  # Greek ο
+            ("bücher.example", "bücher.example"),
+            ("пример.рф", "пример.рф"),
+            ("日本テスト.example", "日本テスト.example"),
+            ("한국어.example", "한국어.example"),
+            ("ｂａｎｋ.example", "bank.example"),  # full-width letters are these letters
+            ("x.example", "x.example"),
+            ("a\u2044b.example", "xn--ab-c6t.example"),  # a slash that is none
+        ):
+            for field in (b"From", b"Reply-To", b"To"):
+                raw = message(field + b": Ann <ann@" + domain.encode() + b">")
+                about = describe(raw)
+                (box,) = {b"From": about.author, b"Reply-To": about.reply_to, b"To": about.to}[field]
+                self.assertEqual(box, Mailbox("Ann", f"ann@{shown}"), domain)
+
     def test_f030_winmail_dat(self) -> None:
         """It can be downloaded as it came, broken or not."""
         content = b"\x78\x9f\x3e\x22\x01\x00" + bytes(range(256))

@@ -9,6 +9,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from mailsuite.dns.compile import EMPTY, Table
+from mailsuite.dns.records import MailHost
 from mailsuite.model.account import Domain
 from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.zone import Record
@@ -16,6 +17,7 @@ from mailsuite.net.dns_authority import INTERVAL, DnsAuthority
 from mailsuite.net.dns_server import DnsServer
 from mailsuite.runtime.threads import Threads
 from mailsuite.testing.fake_zones import FakeZoneSource
+from mailsuite.testing.temporary import temporary_directory
 from tests.net.dns_peers import dig, reactor
 
 MX = b"\5alpha\7example\0\0\x0f\0\1"
@@ -44,7 +46,7 @@ class DnsAuthorityTests(TestCase):
         self.source = FakeZoneSource(self.check)
         threads: Any = Inline()
         self.authority = DnsAuthority(
-            self.clock, threads, self.source, self.serve, hostname="mail.alpha.example", addresses=["127.0.0.1"]
+            self.clock, threads, self.source, self.serve, MailHost("mail.alpha.example", ("127.0.0.1",))
         )
         self.addCleanup(self.authority.stopService)
         self.source.host(Domain("alpha.example", 0))
@@ -146,6 +148,64 @@ class DnsAuthorityTests(TestCase):
         self.assertEqual(2, self.served)
 
 
+class ZoneFileTests(TestCase):
+    """The directory of zone files."""
+
+    timeout = 30
+
+    def setUp(self) -> None:
+        self.directory = temporary_directory(self)
+        self.clock = Clock()
+        self.table: Table = EMPTY
+        threads: Any = Inline()
+        source = FakeZoneSource(lambda: None)
+        source.host(Domain("alpha.example", 0))
+        host = MailHost("mail.alpha.example", ("127.0.0.1",))
+        self.authority = DnsAuthority(self.clock, threads, source, self.serve, host, (), self.directory)
+        self.addCleanup(self.authority.stopService)
+        self.authority.startService()
+
+    def serve(self, table: Table) -> None:
+        """Take a table."""
+        self.table = table
+
+    def write(self, name: str, text: str) -> None:
+        """Write a zone file of ``name`` with one more record, and let a second pass."""
+        (self.directory / name).write_text(f"$TTL 60\n@ SOA ns.far.test. x 1 2 3 4 5\n@ NS ns.far.test.\n{text}\n")
+        self.clock.advance(INTERVAL)
+
+    def test_files_come_change_and_go(self) -> None:
+        """Within a second each."""
+        self.assertTrue(MX in self.table.answers)
+        self.write("gamma.example.zone", "a A 192.0.2.1")
+        self.assertTrue(b"\1a\5gamma\7example\0" in self.table.names)
+        self.write("gamma.example.zone", "bc A 192.0.2.1")
+        self.assertTrue(b"\2bc\5gamma\7example\0" in self.table.names)
+        self.assertFalse(b"\1a\5gamma\7example\0" in self.table.names)
+        (self.directory / "gamma.example.zone").unlink()
+        self.clock.advance(INTERVAL)
+        self.assertFalse(b"\5gamma\7example\0" in self.table.names)
+        self.assertTrue(MX in self.table.answers)
+
+    def test_a_changed_include_counts(self) -> None:
+        """What a file includes is looked at too."""
+        (self.directory / "more").write_text("a A 192.0.2.1\n")
+        self.write("gamma.example.zone", "$INCLUDE more")
+        self.assertTrue(b"\1a\5gamma\7example\0" in self.table.names)
+        (self.directory / "more").write_text("other A 192.0.2.1\n")
+        self.clock.advance(INTERVAL)
+        self.assertTrue(b"\5other\5gamma\7example\0" in self.table.names)
+
+    def test_a_broken_file_leaves_its_zone_as_it_was(self) -> None:
+        """And a zone that is hosted already is not replaced by a file."""
+        self.write("gamma.example.zone", "a A 192.0.2.1")
+        self.write("gamma.example.zone", "a A 300.0.0.1")
+        self.assertTrue(b"\1a\5gamma\7example\0" in self.table.names)
+        self.write("alpha.example.zone", "a A 192.0.2.1")
+        self.assertTrue(MX in self.table.answers)
+        self.assertFalse(b"\1a\5alpha\7example\0" in self.table.names)
+
+
 class ServedTests(TestCase):
     """With real threads and sockets."""
 
@@ -161,7 +221,7 @@ class ServedTests(TestCase):
         self.addCleanup(server.stopService)
         source = FakeZoneSource(lambda: None)
         authority = DnsAuthority(
-            reactor, threads, source, server.reload, hostname="mail.alpha.example", addresses=["127.0.0.1"]
+            reactor, threads, source, server.reload, MailHost("mail.alpha.example", ("127.0.0.1",))
         )
         authority.startService()
         self.addCleanup(authority.stopService)

@@ -183,6 +183,27 @@ class FailoverTests(ForwarderCase):
         self.assertEqual(self.addresses(response), ["192.0.2.80"])
         self.assertEqual([transport for transport, _ in broken.asked], ["udp", "tcp"])
 
+    async def test_a_server_that_does_not_know_edns(self) -> None:
+        """FORMERR or NOTIMP to EDNS, with the question or the header alone: it is asked again without."""
+
+        def old(query: dns.message.Message) -> bytes:
+            return answer(query, rcode="FORMERR").to_wire() if query.edns >= 0 else good(query)
+
+        def bare(query: dns.message.Message) -> bytes:
+            refused = answer(query, rcode="NOTIMP").to_wire()
+            return refused[:4] + bytes(8) if query.edns >= 0 else good(query)
+
+        for script in (old, bare):
+            upstream = self.upstream(script)
+            response = await self.resolve(self.forwarder(upstream), payload=1232)
+            self.assertEqual(self.addresses(response), ["192.0.2.80"])
+            self.assertEqual([query.edns for _, query in upstream.asked], [0, -1])
+
+    async def test_a_server_that_refuses_everything(self) -> None:
+        """FORMERR without EDNS too: the next upstream is asked."""
+        bad = self.upstream(lambda query: answer(query, rcode="FORMERR").to_wire())
+        self.assertEqual(self.addresses(await self.resolve(self.forwarder(bad, self.upstream(good)))), ["192.0.2.80"])
+
     async def test_truncated_and_no_tcp(self) -> None:
         """An upstream that truncates but does not serve TCP is as good as silent."""
         bad = self.upstream(lambda query: answer(query, flags=dns.flags.TC).to_wire(), lambda query: None)

@@ -9,10 +9,11 @@ import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
+import dns.rdatatype
 from twisted.trial.unittest import TestCase
 
 from mailsuite.dns.builder import compile_table
-from mailsuite.dns.records import mail_domain_zone
+from mailsuite.dns.records import MailHost, mail_domain_zone
 from mailsuite.model.account import DkimKey, Domain
 from mailsuite.net.dns_forwarder import Forwarder
 from mailsuite.net.dns_server import DnsServer
@@ -33,11 +34,15 @@ from tests.net.dns_peers import (
 KEY = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A" + "Zx9+" * 90
 HOSTED = mail_domain_zone(
     Domain("alpha.example", 0, (DkimKey("s1", "rsa", "secret", KEY),)),
-    hostname="mail.alpha.example",
-    addresses=("127.0.0.1", "2001:db8::25"),
+    MailHost("mail.alpha.example", ("127.0.0.1", "2001:db8::25")),
     serial=7,
 )
-BIG = zone("big.example.", *(f"forty 60 A 192.0.2.{n}" for n in range(1, 41)), "out 60 CNAME www.far.test.")
+BIG = zone(
+    "big.example.",
+    *(f"forty 60 A 192.0.2.{n}" for n in range(1, 41)),
+    "text 60 TXT " + " ".join(f'"{"t" * 200}"' for _ in range(15)),
+    "out 60 CNAME www.far.test.",
+)
 
 
 class ServerCase(TestCase):
@@ -67,7 +72,10 @@ class DigTests(ServerCase):
             ("alpha.example", "NS"): "mail.alpha.example.",
             ("alpha.example", "MX"): "10 mail.alpha.example.",
             ("alpha.example", "TXT"): '"v=spf1 mx -all"',
-            ("_dmarc.alpha.example", "TXT"): '"v=DMARC1; p=quarantine; rua=mailto:postmaster@alpha.example"',
+            (
+                "_dmarc.alpha.example",
+                "TXT",
+            ): '"v=DMARC1; p=quarantine; sp=reject; np=reject; rua=mailto:postmaster@alpha.example"',
             ("s1._domainkey.alpha.example", "TXT"): f'"{dkim[:255]}" "{dkim[255:]}"'.replace(";", "\\;"),
             ("mail.alpha.example", "A"): "127.0.0.1",
             ("mail.alpha.example", "AAAA"): "2001:db8::25",
@@ -162,6 +170,29 @@ class UdpTests(ServerCase):
             )
             self.assertEqual(len(response.answer), 1)
 
+    async def test_replies_come_from_the_address_that_was_asked(self) -> None:
+        """A server at the wildcard address: a client that asked 127.0.0.5 gets its answer from there."""
+        upstream = ScriptedUpstream(lambda query: answer(query, "www.far.test. 60 A 192.0.2.80").to_wire()).start()
+        self.addCleanup(upstream.stop)
+        for wildcard, asked in (("0.0.0.0", ("127.0.0.5", "127.0.0.1")), ("::", ("::1",))):
+            server = DnsServer(
+                reactor,
+                [(wildcard, 0)],
+                table=compile_table([HOSTED]),
+                forwarder=Forwarder(reactor, [upstream.address]),
+            )
+            server.startService()
+            self.addCleanup(server.stopService)
+            for address in asked:
+                for name in ("alpha.example", "www.far.test"):
+                    query = dns.message.make_query(name, "A")
+                    port = server.addresses[0][1]
+                    # dnspython takes a reply from the address that it asked only.
+                    response = await in_thread(
+                        lambda address=address, query=query, port=port: dns.query.udp(query, address, 5, port)
+                    )
+                    self.assertEqual(response.rcode(), dns.rcode.NOERROR)
+
     async def test_given_sockets(self) -> None:
         """Sockets that are bound already, as systemd hands them over."""
         datagram, stream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
@@ -180,6 +211,74 @@ class UdpTests(ServerCase):
         server = self.serve()
         second = DnsServer(reactor, server.addresses)
         self.assertRaises(OSError, second.privilegedStartService)
+
+
+class FieldCaseTests(ServerCase):
+    """What others met, on the running server."""
+
+    async def test_f069_pointer_loops(self) -> None:
+        """F069: FORMERR to each query whose name points anywhere, over UDP and TCP; the next query is answered."""
+        self.serve()
+        names = (
+            b"\xc0\x0c",
+            b"\1a\xc0\x10\1b\xc0\x0c",
+            b"\xc0\x20",
+            b"\xff\xff",
+            b"\1a" * 127 + b"\xc0\x0c",
+            *(bytes((length,)) + b"a" * 63 for length in range(64, 192, 16)),
+        )
+
+        def client() -> list[int]:
+            rcodes = []
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(10)
+                sock.connect(("127.0.0.1", self.port))
+                for name in names:
+                    query = b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + name + b"\0\1\0\1"
+                    sock.send(query)
+                    rcodes.append(sock.recv(4096)[3] & 15)
+                    with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+                        connection.sendall(framed([query]))
+                        rcodes.append(receive_message(connection)[3] & 15)
+            return rcodes
+
+        self.assertEqual(set(await in_thread(client)), {dns.rcode.FORMERR})
+        self.assertEqual(len((await ask("alpha.example", "MX", self.port)).answer), 1)
+
+    async def test_f072_big_answers(self) -> None:
+        """F072: never more than was asked for nor than 1232, with TC; over TCP it is whole."""
+        self.serve()
+        for payload, limit in ((None, 512), (512, 512), (1232, 1232), (4096, 1232), (65535, 1232)):
+            for name, kind in (("forty.big.example", "A"), ("text.big.example", "TXT")):
+                options = {"use_edns": False} if payload is None else {"use_edns": 0, "payload": payload}
+                query = dns.message.make_query(name, kind, **options)
+                over_udp = await query_udp(query, self.port)
+                whole = await query_tcp(query, self.port)
+                self.assertLessEqual(len(over_udp.to_wire()), limit)
+                self.assertFalse(whole.flags & dns.flags.TC)
+                self.assertEqual(len(whole.answer[0]), 40 if kind == "A" else 1)
+                fits = len(whole.to_wire()) <= limit
+                self.assertEqual(bool(over_udp.flags & dns.flags.TC), not fits, (name, payload))
+
+    async def test_f074_empty_non_terminals(self) -> None:
+        """F074: NOERROR without an answer, with the SOA, wherever something lies below."""
+        self.serve()
+        for name, kind in (("_domainkey.alpha.example", "A"), ("_domainkey.alpha.example", "TXT"),
+                           ("_tcp.alpha.example", "A"), ("alpha.example", "A")):  # fmt: skip
+            response = await ask(name, kind, self.port)
+            self.assertEqual((response.rcode(), response.answer), (dns.rcode.NOERROR, []))
+            self.assertEqual(response.authority[0].rdtype, dns.rdatatype.SOA)
+        gone = await ask("nothing.alpha.example", "A", self.port)
+        self.assertEqual(gone.rcode(), dns.rcode.NXDOMAIN)
+
+    async def test_f076_nodata(self) -> None:
+        """F076: a host with an A only, asked for all else in upper case; then the A is found."""
+        self.serve()
+        for kind in ("AAAA", "MX", "TXT"):
+            response = await ask("NS.BIG.EXAMPLE", kind, self.port)
+            self.assertEqual((response.rcode(), response.answer), (dns.rcode.NOERROR, []))
+            self.assertEqual(response.authority[0].rdtype, dns.rdatatype.SOA)
+        self.assertEqual((await ask("NS.BIG.EXAMPLE", "A", self.port)).answer[0][0].to_text(), "192.0.2.53")
 
 
 class TcpTests(ServerCase):

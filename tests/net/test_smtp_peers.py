@@ -27,15 +27,21 @@ from twisted.trial.unittest import TestCase
 from mailsuite.interfaces.transfer import Host
 from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
+from mailsuite.model.errors import DestinationBusy, DestinationDown
 from mailsuite.model.job import Outcome
 from mailsuite.model.status import Status
 from mailsuite.net.smtp_client import TransferClient
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
+from mailsuite.smtp.client import Timeouts
+from tests.lab.postfix import Postfix
 from tests.net.smtp_support import ANN, Role, pause, self_signed, server_tls, until
 
 pytestmark = pytest.mark.peers
 
 ENVIRONMENT = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
+
+
+MESSAGE = b"Subject: x\r\n\r\nx\r\n"
 
 
 def tool(name: str) -> str:
@@ -50,6 +56,19 @@ async def run(*command: str) -> tuple[int, str]:
     """Exit code and output of a program."""
     out, err, code = await getProcessOutputAndValue(tool(command[0]), command[1:], ENVIRONMENT)
     return code, (out + err).decode("utf-8", "replace")
+
+
+async def transfer(
+    client: TransferClient, port: int, content: bytes = MESSAGE, names: Sequence[str] = ("bob", "cat")
+) -> Sequence[Outcome]:
+    """One message to recipients at beta.example."""
+    recipients = [Recipient(Address(name, "beta.example")) for name in names]
+
+    async def go() -> bool:
+        return True
+
+    envelope = Envelope(Address("ann", "alpha.example"), tuple(recipients))
+    return await client.transfer(Host("mx.beta.example", ("127.0.0.1",), port), envelope, recipients, content, go)
 
 
 class ServerPeersTests(TestCase):
@@ -199,22 +218,17 @@ class ClientPeersTests(TestCase):
         self.addCleanup(stop)
         return process
 
-    async def transfer(self, port: int, content: bytes) -> Sequence[Outcome]:
+    async def transfer(
+        self, port: int, content: bytes = MESSAGE, client: TransferClient | None = None
+    ) -> Sequence[Outcome]:
         """One message to two recipients."""
-        client = TransferClient(reactor, "out.alpha.example")
+        return await transfer(client or self.client(), port, content)
+
+    def client(self, **timeouts: float) -> TransferClient:
+        """Ours; time-outs in seconds."""
+        client = TransferClient(reactor, "out.alpha.example", timeouts=Timeouts(**timeouts))
         self.addCleanup(lambda: Deferred.fromCoroutine(client.close()))
-        recipients = [Recipient(Address(name, "beta.example")) for name in ("bob", "cat")]
-
-        async def go() -> bool:
-            return True
-
-        return await client.transfer(
-            Host("mx.beta.example", ("127.0.0.1",), port),
-            Envelope(Address("ann", "alpha.example"), tuple(recipients)),
-            recipients,
-            content,
-            go,
-        )
+        return client
 
     async def test_delivered(self) -> None:
         """smtp-sink gets the content as it was, with and without PIPELINING and ESMTP."""
@@ -240,5 +254,121 @@ class ClientPeersTests(TestCase):
         for command in ("MAIL", "RCPT", "DATA", "."):
             for option, state in (("-f", "failed"), ("-r", "deferred")):
                 port, _ = await self.sink(option, command)
-                outcomes = await self.transfer(port, b"Subject: x\r\n\r\nx\r\n")
+                outcomes = await self.transfer(port)
                 self.assertEqual([str(o.state) for o in outcomes], [state, state], (command, option))
+
+    async def test_f062_words(self) -> None:
+        """F062: what smtp-sink says of a refusal is the outcome's text, octet for octet."""
+        port, _ = await self.sink("-f", "RCPT", "-B", "550 5.7.26 Unauthenticated <mail> from alpha.example; see x?a=b")
+        outcomes = await self.transfer(port)
+        status = Status(550, "5.7.26", "Unauthenticated <mail> from alpha.example; see x?a=b")
+        self.assertEqual([o.status for o in outcomes], [status] * 2)
+
+    async def test_hangs_up(self) -> None:
+        """smtp-sink that hangs up, with 421 (-Q) or no word (-q), is down before the dot; after it a deferral."""
+        for option in ("-q", "-Q"):
+            for command in ("connect", "EHLO", "MAIL", "RCPT", "DATA"):
+                port, _ = await self.sink(option, command)
+                with self.assertRaises(DestinationDown, msg=f"{option} {command}") as caught:
+                    await self.transfer(port)
+                self.assertEqual(caught.exception.status.code == 421, option == "-Q", (option, command))
+            port, _ = await self.sink(option, ".")
+            outcomes = await self.transfer(port)
+            self.assertEqual([o.status.code for o in outcomes], [421 if option == "-Q" else 451] * 2)
+            self.assertEqual([str(o.state) for o in outcomes], ["deferred"] * 2)
+
+    async def test_slow(self) -> None:
+        """smtp-sink that is slow to answer (-w for DATA, -W) is waited for, but not for ever."""
+        # While it waits it takes the next command out of turn: without PIPELINING (-p) there is none.
+        for options in (["-w", "1"], ["-p", "-W", "MAIL:1"]):
+            port, _ = await self.sink(*options)
+            outcomes = await self.transfer(port)
+            self.assertEqual([o.status.code for o in outcomes], [250, 250])
+        port, _ = await self.sink("-p", "-W", "MAIL:60")
+        with self.assertRaises(DestinationDown) as caught:
+            await self.transfer(port, client=self.client(mail=0.5))
+        self.assertIn("timed out after 0.5 s waiting for the reply to MAIL", str(caught.exception))
+
+    async def test_dsn(self) -> None:
+        """Who takes over the notices is known: smtp-sink with DSN does, without (-N) it does not."""
+        for options, passed in (([], True), (["-N"], False)):
+            port, _ = await self.sink(*options)
+            outcomes = await self.transfer(port)
+            self.assertEqual([o.dsn_passed for o in outcomes], [passed] * 2)
+
+    async def test_reuse(self) -> None:
+        """100 messages go over one link to smtp-sink, and the next over another one."""
+        port, directory = await self.sink("-c")
+        client = self.client()
+        for _ in range(101):
+            outcomes = await self.transfer(port, client=client)
+            self.assertEqual([o.status.code for o in outcomes], [250, 250])
+        self.assertEqual(len([path for path in directory.iterdir() if path.name != "stderr"]), 101)
+        self.assertEqual(len(client._connections), 1)
+
+
+class PostfixTests(TestCase):
+    """We send to a real Postfix."""
+
+    def start(self, *settings: str) -> Postfix:
+        """It takes mail for beta.example."""
+        if not Postfix.available() or os.getuid() != 0:
+            raise unittest.SkipTest("Postfix is not installed, or we are not root")
+        postfix = Postfix("beta.example", *settings)
+        self.addCleanup(postfix.stop)
+        postfix.start()
+        return postfix
+
+    def client(self) -> TransferClient:
+        """Ours."""
+        client = TransferClient(reactor, "out.alpha.example")
+        self.addCleanup(lambda: Deferred.fromCoroutine(client.close()))
+        return client
+
+    async def test_f062_three_recipients(self) -> None:
+        """F062: Postfix takes one recipient, refuses one, defers one; the next message goes over the same link."""
+        postfix = self.start(
+            "smtpd_recipient_restrictions="
+            "check_recipient_access inline:{ bob@beta.example=REJECT,cat@beta.example=DEFER }"
+        )
+        client = self.client()
+        for number in (1, 2):
+            outcomes = await transfer(client, postfix.port, names=("bob", "cat", "dan"))
+            self.assertEqual(
+                [f"{o.state} {o.status.code} {o.status.enhanced} {o.dsn_passed}" for o in outcomes],
+                ["failed 554 5.7.1 False", "deferred 450 4.7.1 False", "delivered 250 2.0.0 True"],
+            )
+            self.assertEqual(outcomes[0].status.text, "<bob@beta.example>: Recipient address rejected: Access denied")
+            await until(lambda: len(postfix.mails()) == number)  # noqa: B023
+        self.assertEqual(postfix.log().count(": connect from"), 2)  # the other one is the lab's
+
+    async def test_too_many_connections(self) -> None:
+        """Postfix that counts connections, and messages, is busy and not down."""
+        postfix = self.start("smtpd_client_connection_count_limit=1", "smtpd_client_event_limit_exceptions=")
+        await until(lambda: "disconnect from" in postfix.log())
+        await transfer(self.client(), postfix.port)  # its link stays
+        with self.assertRaises(DestinationBusy) as caught:
+            await transfer(self.client(), postfix.port)
+        self.assertIn("421 4.7.0", str(caught.exception))
+        postfix = self.start("smtpd_client_message_rate_limit=1", "smtpd_client_event_limit_exceptions=")
+        client = self.client()
+        await transfer(client, postfix.port)
+        with self.assertRaises(DestinationBusy):
+            await transfer(client, postfix.port)
+        with self.assertRaises(DestinationBusy):
+            await transfer(self.client(), postfix.port)
+
+    async def test_size(self) -> None:
+        """A message over Postfix's limit is refused before it is sent, and counts as an answer."""
+        postfix = self.start("message_size_limit=20000")
+        outcomes = await transfer(self.client(), postfix.port, b"Subject: x\r\n\r\n" + b"x\r\n" * 10_000)
+        self.assertEqual([f"{o.state} {o.status.enhanced}" for o in outcomes], ["failed 5.3.4"] * 2)
+
+    async def test_idle_link_dies(self) -> None:
+        """Postfix ends an idle session: the next message gets a new one, and nobody is told."""
+        postfix = self.start("smtpd_timeout=1s", "smtpd_starttls_timeout=1s")
+        client = self.client()
+        await transfer(client, postfix.port)
+        await until(lambda: not client._connections)
+        outcomes = await transfer(client, postfix.port)
+        self.assertEqual([o.status.code for o in outcomes], [250, 250])

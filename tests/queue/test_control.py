@@ -90,6 +90,7 @@ class ControlTests(TestCase):
         await self.schedule.retry("h/1/a", job_id, self.now + HOUR, 1)
 
     async def test_retry_brings_the_turn_forward(self) -> None:
+        """Retry brings the turn forward."""
         await self.queue()
         await self.postpone()
         self.assertIsInstance(await self.schedule.claim("h/1/a", 1000), Idle)
@@ -99,6 +100,7 @@ class ControlTests(TestCase):
         self.assertIsInstance(await self.store.jobs.claim(lease.job_id, "h/1/a", self.now, self.now + 1), Job)
 
     async def test_hold_and_release(self) -> None:
+        """Hold and release."""
         await self.queue("q1", "beta.example", "gamma.example")
         self.assertEqual(await all_of(self.control.hold(JobQuery(destination="beta.example"))), [("q1.0", True)])
         self.assertEqual(await self.state(), JobState.HELD)
@@ -108,6 +110,7 @@ class ControlTests(TestCase):
         self.assertIsNotNone(await self.schedule.turn("q1.0"))
 
     async def test_a_job_in_work_is_left_alone_and_that_is_told(self) -> None:
+        """A job in work is left alone and that is told."""
         await self.queue()
         await self.store.jobs.claim("q1.0", "h/1/a", NOW, NOW + 1000)
         (told,) = [each async for each in self.control.hold(JobQuery())]
@@ -116,12 +119,14 @@ class ControlTests(TestCase):
         self.assertEqual(await self.state(), JobState.PENDING)
 
     async def test_cancel_tells_nobody(self) -> None:
+        """Cancel tells nobody."""
         await self.queue()
         self.assertEqual(await all_of(self.control.cancel(JobQuery(recipient="bob@beta.example"))), [("q1.0", True)])
         self.assertEqual(await self.state(), JobState.CANCELLED)
         self.assertEqual(self.notices.told, [])
 
     async def test_bounce_tells_the_originator_with_the_last_answer(self) -> None:
+        """Bounce tells the originator with the last answer."""
         await self.queue()
         self.assertEqual(await all_of(self.control.bounce(JobQuery(id="q1.0"))), [("q1.0", True)])
         ((job_id, (failure,)),) = self.notices.told
@@ -131,6 +136,7 @@ class ControlTests(TestCase):
         self.assertEqual((job.state, job.recipients[0].status), (JobState.DONE, failure.status))
 
     async def test_a_notice_that_cannot_be_written_leaves_the_job_held(self) -> None:
+        """A notice that cannot be written leaves the job held."""
         await self.queue()
         self.notices.fault = True
         with self.assertRaises(StoreUnavailable):
@@ -140,18 +146,21 @@ class ControlTests(TestCase):
         self.assertEqual(await all_of(self.control.bounce(JobQuery())), [("q1.0", True)])
 
     async def test_the_store_changes_even_without_redis(self) -> None:
+        """The store changes even without redis."""
         await self.queue()
         self.schedule.down = True
         self.assertEqual(await all_of(self.control.hold(JobQuery())), [("q1.0", True)])
         self.assertEqual(await self.state(), JobState.HELD)
 
     async def test_acts_reach_every_page(self) -> None:
+        """Acts reach every page."""
         for n in range(1201):
             await self.queue(f"q{n:05}")
         self.assertEqual(len(await all_of(self.control.hold(JobQuery()))), 1201)
         self.assertEqual(len(await all_of(self.control.release(JobQuery()))), 1201)
 
     async def test_acts_only_on_states_that_they_can_change(self) -> None:
+        """Acts only on states that they can change."""
         await self.queue()
         await all_of(self.control.hold(JobQuery()))
         self.assertEqual(await all_of(self.control.hold(JobQuery())), [])

@@ -94,7 +94,6 @@ class QueueCase(SynchronousTestCase):
             f"host/{lane.value}/one",
             lane,
             self.store.jobs,
-            self.store.blobs,
             Recent(),
             self.schedules[lane],
             attempt or (self.peer if lane is Lane.REMOTE else self.mailbox).attempt,

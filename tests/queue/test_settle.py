@@ -281,3 +281,45 @@ class WaitingTests(SynchronousTestCase):
         """What we could not file is never bounced to them."""
         m = asking(destination=LOCAL, account=None)
         self.assertIsNone(waiting(m, jobs_of(m)[0], m.expires + 1, "h/s/u", m.expires + 1, LATE))
+
+
+class GreylistTests(SynchronousTestCase):
+    """A host that greylists is asked again when its five minutes are over."""
+
+    def next_try(self, status: Status, attempts: int = 0, factor: float = 1.0) -> int:
+        """When a job is tried again after such an answer."""
+        m = message("u@remote.example")
+        job = replace(jobs_of(m)[0], attempts=attempts)
+        return settle(m, job, tried(job, status), "h/s/u", 0, POLICY, lambda low, high: factor).update.next_attempt
+
+    def test_the_first_try(self) -> None:
+        """450 and 451 with 4.7.1: six minutes, not one."""
+        for code in (450, 451):
+            self.assertEqual(6 * MINUTE, self.next_try(Status(code, "4.7.1", "greylisted")))
+
+    def test_never_before_five_minutes(self) -> None:
+        """Whatever chance says."""
+        asked: list[tuple[float, float]] = []
+
+        def uniform(low: float, high: float) -> float:
+            asked.append((low, high))
+            return low
+
+        m = message("u@remote.example")
+        (job,) = jobs_of(m)
+        outcomes = tried(job, Status(451, "4.7.1", "greylisted"))
+        self.assertGreater(POLICY.next_attempt(1, 0, uniform, outcomes), 5 * MINUTE)
+        self.assertEqual(1, len(asked))
+
+    def test_quick_retries_stay_quick(self) -> None:
+        """A policy without a step of that length, as the demonstration has it, never waits longer."""
+        m = message("u@remote.example")
+        (job,) = jobs_of(m)
+        outcomes = tried(job, Status(450, "4.7.1", "greylisted"))
+        self.assertEqual(30, RetryPolicy((3, 30, 10), 3).next_attempt(1, 0, lambda low, high: 1.0, outcomes))
+
+    def test_other_answers(self) -> None:
+        """Other codes, and the same answer to a later try, follow the policy."""
+        for status in (Status(451, "4.7.0", "x"), Status(452, "4.7.1", "x"), Status(450, "4.2.0", "x")):
+            self.assertEqual(MINUTE, self.next_try(status))
+        self.assertEqual(5 * MINUTE, self.next_try(Status(451, "4.7.1", "greylisted"), attempts=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from mailsuite.interfaces.schedule import Due, Idle, Lease, Limits
+from mailsuite.interfaces.schedule import Due, Idle, Lease, Limits, Rebuild
 from mailsuite.model.job import Lane
 from mailsuite.redis.schedule import REBUILD_RIGHT, RedisSchedule
 from mailsuite.runtime.clock import now
@@ -36,11 +36,14 @@ class KeysTests(ServedCase):
         await schedule.add([*jobs, Due("later.1", "d.example", 1, now() + 60_000)])
         await schedule.tune("d0.example", Limits(gap=60_000))
         await self.take(schedule)
+        failing = await self.take(schedule)
+        await schedule.setback(ANN, failing, [60_000], "no route")
         for _ in range(3):
             await self.take(schedule, lease=0)
         self.assertEqual(set(), {key for key in self.keys() if not key.startswith("mq:{remote}:")})
         kinds = {key.removeprefix("mq:{remote}:").split(":")[0] for key in self.keys()}
         expected = {"epoch", "jobs", "job", "delay", "rdy", "dests", "lease", "inf", "wl", "workers", "dst", "start"}
+        expected |= {"seen", "troubled"}
         self.assertEqual(expected, kinds)
 
     async def test_lanes(self) -> None:
@@ -114,6 +117,59 @@ class KeysTests(ServedCase):
         self.assertEqual(-1, self.redis.pttl(key))
         await schedule.tune("d.example", Limits(open_until=now() - 1))
         self.assertEqual(0, self.redis.exists(key))
+
+    async def test_what_was_learnt_is_forgotten(self) -> None:
+        """A breaker and a halved maximum leave no key for ever; beside limits of an admin they stay."""
+        schedule = await self.make()
+        await schedule.add([Due(f"m.{n}", f"d{n}.example", 1, 1000) for n in range(3)])
+        await schedule.tune("d2.example", Limits(max_concurrency=4))
+        for n in range(3):
+            self.assertEqual(f"m.{n}", await self.take(schedule))
+            await schedule.setback(ANN, f"m.{n}", [60_000], "no route", busy=n == 1)
+        day = 24 * 3600 * 1000
+        self.assertTrue(day < self.redis.pttl("mq:{remote}:dst:d0.example") <= day + 60_000)
+        self.assertTrue(day - 60_000 < self.redis.pttl("mq:{remote}:dst:d1.example") <= day)
+        self.assertEqual(-1, self.redis.pttl("mq:{remote}:dst:d2.example"))
+        self.assertEqual(["d0.example", "d2.example"], self.redis.zrange("mq:{remote}:troubled", 0, -1))
+        for n in range(3):
+            await schedule.done(ANN, f"m.{n}", answered=True)
+        self.assertEqual(0, self.redis.exists("mq:{remote}:troubled"))
+        self.assertTrue(0 < self.redis.pttl("mq:{remote}:dst:d0.example") <= day)
+
+    async def test_an_old_state(self) -> None:
+        """Data of another server process (a restart from a file, a promoted replica) are not trusted.
+
+        Whoever was in work then is not; what is waiting stays, so that little must be added again.
+        """
+        schedule = await self.make()
+        await schedule.add([Due(f"m.{n}", "d.example", 1, 1000 + n) for n in range(3)])
+        self.assertEqual("m.0", await self.take(schedule))
+        self.assertEqual("m.1", await self.take(schedule))
+        self.assertEqual(self.redis.info()["run_id"], self.redis.get("mq:{remote}:epoch"))
+        self.redis.set("mq:{remote}:epoch", "0" * 40)
+        self.assertEqual(Rebuild(), await schedule.claim(ANN, 60_000))
+        self.assertTrue(await schedule.begin_rebuild(ANN))
+        await schedule.restore(Due("m.1", "d.example", 1, 1001), ANN, now() + 60_000)
+        await schedule.end_rebuild(ANN)
+        self.assertFalse(await schedule.renew(ANN, "m.0", 60_000))
+        self.assertTrue(await schedule.done(ANN, "m.1"))
+        self.assertEqual(["m.2", "m.0"], [await self.take(schedule), await self.take(schedule)])
+        self.assertEqual(2, await schedule.length())
+
+    async def test_a_server_that_stood_still(self) -> None:
+        """When nobody could renew for half a lease the leases are not taken for dead: the store is asked."""
+        schedule = await self.make()
+        await schedule.add([Due("m.1", "d.example", 1, 1000)])
+        self.assertEqual("m.1", await self.take(schedule))
+        self.redis.set("mq:{remote}:seen", now() - 31_000)
+        self.redis.zadd("mq:{remote}:lease", {"m.1": now() - 1})
+        self.assertEqual(Rebuild(), await schedule.claim(ANN, 60_000))
+        self.redis.zadd("mq:{remote}:lease", {"m.1": now() + 60_000})
+        for call in (schedule.end_rebuild(ANN), schedule.renew(ANN, "m.1", 60_000)):
+            self.redis.set("mq:{remote}:seen", now() - 31_000)
+            self.redis.set("mq:{remote}:rebuild", ANN)
+            await call
+            self.assertEqual(Idle(0), await schedule.claim(ANN, 60_000))
 
     async def test_the_right_to_rebuild_ends(self) -> None:
         """The right lasts 30 s and each restored lease prolongs it, so that a dead rebuilder holds nobody up."""

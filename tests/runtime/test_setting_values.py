@@ -115,6 +115,8 @@ class ReadersTests(SynchronousTestCase):
             setting_values.redis_url,
             setting_values.store_url,
             network_values.ip,
+            network_values.ipv4,
+            network_values.ipv6,
             network_values.network,
             network_values.listen,
             network_values.name_server,
@@ -124,6 +126,14 @@ class ReadersTests(SynchronousTestCase):
                 reader(value)
             except ValueError as error:
                 self.assertTrue(str(error))
+
+    def test_addresses_of_one_family(self) -> None:
+        """An address of the family, or nothing."""
+        self.assertEqual(network_values.ipv4("192.0.2.1"), "192.0.2.1")
+        self.assertEqual(network_values.ipv6("2001:db8:0::1"), "2001:db8::1")
+        for reader, value in ((network_values.ipv4, "::1"), (network_values.ipv6, "192.0.2.1")):
+            self.assertEqual(reader(""), "")
+            self.assertRaises(ValueError, reader, value)
 
     def test_domain_names(self) -> None:
         """Lower case, U-labels as A-labels (RFC 5891), no final dot; no empty labels, no spaces, no IPs."""

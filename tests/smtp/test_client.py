@@ -12,9 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
-from mailsuite.model.errors import DestinationDown, Refusal
+from mailsuite.model.errors import DestinationBusy, DestinationDown, Refusal
 from mailsuite.model.job import Outcome, RecipientState
 from mailsuite.model.status import Status
+from mailsuite.model.tls_policy import TlsLevel, TlsPolicy
 from mailsuite.smtp.client import BeforeDot, ClientSession, Event, Finished, Phase, Ready, SendContent, Timeouts
 from mailsuite.smtp.events import StartTls
 from mailsuite.smtp.server import ServerSession
@@ -116,13 +117,8 @@ class DialogueTests(SynchronousTestCase):
         self.assertEqual(host.session.phase, Phase.DOT)
         _, event = host.step("250 2.0.0 queued as 7\r\n")
         status = Status(250, "2.0.0", "queued as 7")
-        self.assertEqual(
-            event,
-            Finished(
-                tuple(Outcome(r, RecipientState.DELIVERED, status, PEER, dsn_passed=True) for r in (BOB, CAT)),
-                reusable=True,
-            ),
-        )
+        outcomes = tuple(Outcome(r, RecipientState.DELIVERED, status, PEER, dsn_passed=True) for r in (BOB, CAT))
+        self.assertEqual(event, Finished(outcomes, reusable=True))
         host.session.quit()
         self.assertEqual(host.session.output(), b"QUIT\r\n")
 
@@ -289,6 +285,75 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(codes(event), ["deferred 451 4.5.0"] * 2)
 
 
+class BusyTests(SynchronousTestCase):
+    """Hosts that want fewer links, in the words that they use."""
+
+    BUSY = (
+        "421 4.7.0 mx1.example Error: too many connections from 192.0.2.1",  # Postfix
+        "421 Too many concurrent SMTP connections; please try again later.",  # Exim
+        "421 4.3.2 The maximum number of concurrent server connections has exceeded a limit",  # Exchange
+        "421 4.7.28 Our system has detected an unusual rate of unsolicited mail",  # Gmail
+        "451 4.7.500 Server busy. Please try again later",  # Microsoft 365
+        "452 4.3.1 Insufficient system resources",  # Exchange
+        "450 4.7.1 Error: too much mail from 192.0.2.1",  # Postfix
+        "421 4.4.5 Directory harvest or congestion",
+        "451 4.7.1 You are being rate-limited",
+    )
+    DOWN = (
+        "421 4.3.2 Service shutting down",
+        "421 4.4.2 mx1.example Error: timeout exceeded",
+        "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to user complaints",
+    )
+    OF_ONE = (
+        "450 4.2.1 The user you are trying to contact is receiving mail too quickly",
+        "452 4.5.3 Too many recipients for this message, too many messages",
+        "450 4.7.1 greylisted, come back later",
+        "452 4.2.2 mailbox full",
+        "550 5.7.1 too many connections",
+    )
+
+    def test_greeting(self) -> None:
+        """As a greeting."""
+        for text in self.BUSY:
+            self.assertRaises(DestinationBusy, Host().step, text + "\r\n")
+        for text in self.DOWN:
+            self.assertIs(type(self.assertRaises(DestinationDown, Host().step, text + "\r\n")), DestinationDown)
+
+    def test_mail(self) -> None:
+        """To MAIL: for all recipients; what concerns the message or a mailbox stays an outcome."""
+        for ehlo, others in ((MODERN, "503 x\r\n503 x\r\n503 x\r\n"), (PLAIN, "")):
+            for text in self.BUSY:
+                host = Host()
+                host.ready(ehlo)
+                host.transfer()
+                self.assertRaises(DestinationBusy, host.step, f"{text}\r\n{others}")
+            for text in self.OF_ONE:
+                host = Host()
+                host.ready(ehlo)
+                host.transfer()
+                self.assertIsInstance(host.step(f"{text}\r\n{others}")[1], Finished)
+
+    def test_only_when_it_is_all_that_is_said(self) -> None:
+        """Where another recipient has an outcome of its own each keeps its own; after the dot likewise."""
+        for replies, expected in {
+            "250 a\r\n451 4.7.1 rate limit\r\n550 5.1.1 no\r\n554 x\r\n": ["deferred 451 4.7.1", "failed 550 5.1.1"],
+            "250 a\r\n250 b\r\n550 5.1.1 no\r\n354 c\r\n421 4.7.28 unusual rate\r\n": [
+                "deferred 421 4.7.28",
+                "failed 550 5.1.1",
+            ],
+        }.items():
+            host = Host()
+            host.ready()
+            host.transfer()
+            self.assertEqual(codes(host.step(replies)[1]), expected)
+        host = Host()
+        host.ready()
+        host.transfer()
+        self.assertRaises(
+            DestinationBusy, host.step, "250 a\r\n250 b\r\n250 c\r\n354 c\r\n421 4.7.28 unusual rate of mail\r\n"
+        )
+
+
 class LostTests(SynchronousTestCase):
     """The connection breaks."""
 
@@ -370,12 +435,12 @@ class ExtensionTests(SynchronousTestCase):
         self.assertIn(b'RCPT TO:<"a,b \\"c"@beta.example>\r\n', out)
 
     def test_8bit(self) -> None:
-        """8-bit content is declared, and is 5.6.1 to a host without 8BITMIME (RFC 6152)."""
+        """8-bit content is declared, and goes as it is to a host without 8BITMIME: converting breaks signatures."""
         content = b"Subject: x\r\n\r\ncaf\xe9\r\n"
         out = self.mail(MODERN, ENVELOPE, BOB, content)
         assert isinstance(out, bytes)
         self.assertIn(b" BODY=8BITMIME\r\n", out)
-        self.assertEqual(self.mail(PLAIN, ENVELOPE, BOB, content), ["failed 550 5.6.1"])
+        self.assertEqual(self.mail(PLAIN, ENVELOPE, BOB, content), b"MAIL FROM:<ann@alpha.example>\r\n")
 
     def test_smtputf8_address(self) -> None:
         """A non-ASCII address goes with SMTPUTF8, and is 5.6.7 to a host without (RFC 6531)."""
@@ -411,10 +476,39 @@ class ExtensionTests(SynchronousTestCase):
         self.assertIsInstance(self.mail(MODERN.replace(" 1000", ""), ENVELOPE, BOB, b"x" * 999 + b"\r\n"), bytes)
 
     def test_requiretls(self) -> None:
-        """A message that requires TLS is 5.7.30 to a host that does not offer REQUIRETLS over TLS (RFC 8689)."""
+        """A message that requires TLS is 5.7.30 to a host without REQUIRETLS or verified TLS (RFC 8689 section 4.2.1).
+
+        The session stays of use for other messages.
+        """
         envelope = Envelope(ANN, (BOB,), require_tls=True)
-        ehlo = PLAIN.replace("250 ", "250-") + "250 REQUIRETLS\r\n"
-        self.assertEqual(self.mail(ehlo, envelope, BOB), ["failed 550 5.7.30"])
+        offer = PLAIN.replace("250 ", "250-") + "250 REQUIRETLS\r\n"
+        for level, tls, ehlo, fine in (
+            (TlsLevel.VERIFY, "TLSv1.3", offer, True),
+            (TlsLevel.DANE, "TLSv1.3", offer, True),
+            (TlsLevel.DANE, "TLSv1.3", PLAIN, False),
+            (TlsLevel.ENCRYPT, "TLSv1.3", offer, False),
+            (TlsLevel.OPPORTUNISTIC, "TLSv1.3", offer, False),
+            (TlsLevel.OPPORTUNISTIC, "", offer, False),
+        ):
+            host = Host(ClientSession("out.alpha.example", PEER, policy=TlsPolicy(level)))
+            host.session.tls = tls
+            host.ready(ehlo)
+            if fine:
+                self.assertEqual(host.transfer(envelope)[0], b"MAIL FROM:<ann@alpha.example> REQUIRETLS\r\n")
+                continue
+            error = self.assertRaises(Refusal, host.transfer, envelope)
+            self.assertEqual(error.status.enhanced, "5.7.30")
+            self.assertEqual(host.transfer()[0], b"MAIL FROM:<ann@alpha.example>\r\n")
+
+    def test_dsn_passed(self) -> None:
+        """Only whom a host with DSN has accepted is in its care (RFC 3461 section 5.2.2)."""
+        for ehlo, passed in ((MODERN, [False, True]), (MODERN.replace("250-DSN\r\n", ""), [False, False])):
+            host = Host()
+            host.ready(ehlo)
+            host.transfer()
+            event = host.step("250 a\r\n550 5.1.1 no\r\n250 b\r\n354 go\r\n250 2.0.0 done\r\n")[1]
+            assert isinstance(event, Finished)
+            self.assertEqual([outcome.dsn_passed for outcome in event.outcomes], passed)
 
 
 class InjectionTests(SynchronousTestCase):
@@ -484,6 +578,18 @@ class StartTlsTests(SynchronousTestCase):
         host.step("220 hello\r\n")
         host.step(self.EHLO)
         self.assertRaises(DestinationDown, host.step, "421 4.7.0 bye\r\n")
+
+    def test_demanded(self) -> None:
+        """A host that must speak TLS and does not offer or refuses it is down; the words say who demands it."""
+        policy = TlsPolicy(TlsLevel.ENCRYPT, source="our setting for beta.example")
+        for steps in ((PLAIN,), (self.EHLO, "454 4.7.0 no TLS now\r\n")):
+            host = Host(ClientSession("out.alpha.example", PEER, policy=policy))
+            host.step("220 hello\r\n")
+            for step in steps[:-1]:
+                host.step(step)
+            error = self.assertRaises(DestinationDown, host.step, steps[-1])
+            self.assertEqual(error.status.enhanced, "4.7.4")
+            self.assertIn("which our setting for beta.example demands", error.status.text)
 
     def test_not_wanted(self) -> None:
         """``starttls=False`` never asks."""

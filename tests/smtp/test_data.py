@@ -155,6 +155,12 @@ class LimitTests(SynchronousTestCase):
         self.assertIsInstance(read([b"X: y\r\n z\r\n\tz\r\n" * 1000 + b"\r\n.\r\n"])[0], bytes)
         self.assertEqual(read([b"X: y\r\n" * 1001 + b"\r\n.\r\n"])[0], "554 5.6.0")
 
+    def test_fuzz_header_without_body(self) -> None:
+        """A header alone may have as many fields as one with a body: its last line end begins none."""
+        for content in (b"A: 1\r\n" * 6, b"A: 1\r\n" * 6 + b"\r\n", b"A: 1\r\n" * 6 + b" folded\r\n\r\nbody\r\n"):
+            self.assertEqual(read([content + b".\r\n"], SMALL)[0], content)
+        self.assertEqual(read([b"A: 1\r\n" * 7 + b".\r\n"], SMALL)[0], "554 5.6.0")
+
     def test_body_is_no_header(self) -> None:
         """What looks like fields in the body counts for nothing."""
         self.assertIsInstance(read([b"A: b\r\n\r\n" + b"Received: x\r\n" * 2000 + b".\r\n"])[0], bytes)

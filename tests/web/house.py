@@ -37,6 +37,7 @@ from mailsuite.testing.fake_counter import FakeCounter
 from mailsuite.testing.fake_events import FakeEvents
 from mailsuite.web.app import WebApp
 from mailsuite.web.site import WebSite
+from mailsuite.web.sts import PolicyPage
 from tests.msa.case import generous
 from tests.web.client import Client
 
@@ -156,10 +157,14 @@ class House:
             random=os.urandom,
             health=self._health,
             metrics=self._figures,
+            policies=PolicyPage(self._hosts, "mail.alpha.example", "enforce"),
         )
         self.site = app.site(self.reactor)
         port.factory = self.site
         self.site.doStart()
+
+    async def _hosts(self, domain: str) -> bool:
+        return await self.directory.domain(domain) is not None
 
     async def _figures(self) -> bytes:
         return b"mailsuite_figures 1\n"

@@ -1,14 +1,19 @@
 -- Shared prelude of the schedule's scripts. KEYS[1] is the lane's prefix, e.g. "mq:{remote}:".
 --
--- job:<id>            hash   d destination, p class, n attempts, st state, w worker, c crashes;
+-- job:<id>            hash   d destination, p class, n attempts, st state, w worker, s start of the lease, c crashes;
 --                            st: "w" waiting, "r" ready, "l" leased, "x" poison. Its due time is its score in delay.
 -- delay               zset   id -> due time
 -- rdy:<class>:<dest>  zset   id -> time since which it is ready
 -- dests:<class>       zset   ring of destinations with ready work: destination -> earliest next start
 -- lease, inf:<dest>   zset   id -> lease expiry, of all and of one destination
 -- wl:<worker>, workers  set  ids leased to a worker; workers that hold leases
--- dst:<dest>          hash   tuned limits: max, gap, open;  start:<dest> its last start, while a gap lasts
--- poison              zset   id -> time;  jobs: how many job hashes there are;  epoch, rebuild: see claim, begin_rebuild
+-- dst:<dest>          hash   tuned limits: max, gap; breaker: open until, fail failures in a row, why, probe id of the job
+--                            that tries; cur adaptive maximum, ok successes since it changed; at the last change of these
+-- start:<dest>        string its last start, while a gap lasts
+-- troubled            zset   destinations whose breaker is open -> when that is forgotten
+-- poison              zset   id -> time;  jobs: how many job hashes there are
+-- epoch               string the server (its run_id) that these data were made on;  rebuild: see begin_rebuild
+-- seen                string when a worker last claimed, renewed or finished
 --
 -- Times are ms since 1970 by Redis' clock. `now` keeps its microseconds: the ring needs an order finer than 1 ms.
 
@@ -16,6 +21,8 @@ local P = KEYS[1]
 local TIME = redis.call('TIME')
 local now = TIME[1] * 1000 + TIME[2] / 1000
 local CRASHES = 3
+local SUCCESSES = 20 -- so many add one to an adaptive maximum
+local REMEMBER = 86400000 -- ms for which an untuned destination's state is kept after its last change
 local rung = 0 -- how many jobs or destinations this call made ready
 
 local function key(id) return P .. 'job:' .. id end
@@ -42,7 +49,7 @@ local function delay(id, due)
 end
 
 local function lease(id, dest, worker, expiry)
-  redis.call('HSET', key(id), 'st', 'l', 'w', worker)
+  redis.call('HSET', key(id), 'st', 'l', 'w', worker, 's', now)
   redis.call('ZADD', P .. 'lease', expiry, id)
   redis.call('ZADD', P .. 'inf:' .. dest, expiry, id)
   redis.call('SADD', P .. 'wl:' .. worker, id)
@@ -50,7 +57,7 @@ local function lease(id, dest, worker, expiry)
 end
 
 local function unlease(id, dest, worker)
-  redis.call('HDEL', key(id), 'w')
+  redis.call('HDEL', key(id), 'w', 's')
   redis.call('ZREM', P .. 'lease', id)
   redis.call('ZREM', P .. 'inf:' .. dest, id)
   redis.call('SREM', P .. 'wl:' .. worker, id)
@@ -82,6 +89,31 @@ local function drop(id)
   redis.call('DEL', key(id))
   redis.call('DECR', P .. 'jobs')
 end
+
+-- How a destination may be used: maximum now, gap, earliest next start, failures in a row, probe under way (or false).
+local function standing(dest, plain_max, plain_gap)
+  local set = redis.call('HMGET', P .. 'dst:' .. dest, 'max', 'gap', 'open', 'cur', 'fail', 'probe')
+  local max, gap, open = tonumber(set[1] or plain_max), tonumber(set[2] or plain_gap), tonumber(set[3] or 0)
+  if set[4] then max = math.min(max, tonumber(set[4])) end
+  if gap > 0 then open = math.max(open, tonumber(redis.call('GET', P .. 'start:' .. dest) or 0) + gap) end
+  local probing = set[6] and redis.call('ZSCORE', P .. 'inf:' .. dest, set[6])
+  return max, gap, open, tonumber(set[5] or 0), probing
+end
+
+-- What was learnt about a destination that nobody tuned is forgotten in the end.
+local function remember(dest, until_)
+  local dst = P .. 'dst:' .. dest
+  if redis.call('HEXISTS', dst, 'max') == 0 then redis.call('PEXPIREAT', dst, math.floor(until_) + REMEMBER) end
+end
+
+-- A destination with ready work may start now, whatever its place in the ring was.
+local function first(dest)
+  for class = 0, 2 do redis.call('ZREM', P .. 'dests:' .. class, dest) end
+  arm(dest)
+end
+
+-- The schedule is in use: see claim.
+local function seen() redis.call('SET', P .. 'seen', now) end
 
 -- The doorbell.
 local function ring()

@@ -2,6 +2,7 @@
 local worker, id = ARGV[1], ARGV[2]
 local job = redis.call('HMGET', key(id), 'd', 'w')
 if job[2] ~= worker then return 0 end
+seen()
 local expiry = math.floor(now) + tonumber(ARGV[3])
 redis.call('ZADD', P .. 'lease', expiry, id)
 redis.call('ZADD', P .. 'inf:' .. job[1], expiry, id)

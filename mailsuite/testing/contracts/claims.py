@@ -57,6 +57,17 @@ class ClaimContract(JobSteps):
         self.assertFalse(await self.jobs.record(job_id, first.epoch, update_of(first)))
         self.assertEqual(second, await self.known(job_id))
 
+    async def test_an_attempt_clears_the_crashes(self) -> None:
+        """What was recorded shows that the job does not kill its worker; a release shows nothing."""
+        job_id = await self.commit()
+        await self.claimed(job_id)
+        second = await self.claimed(job_id, OTHER, now=UNTIL, until=UNTIL + 1000)
+        self.assertTrue(await self.jobs.release(job_id, second.epoch, UNTIL))
+        self.assertEqual(1, (await self.known(job_id)).crashes)
+        third = await self.claimed(job_id, now=UNTIL, until=UNTIL + 1000)
+        self.assertTrue(await self.jobs.record(job_id, third.epoch, update_of(third, JobState.PENDING)))
+        self.assertEqual(0, (await self.known(job_id)).crashes)
+
     async def test_renew(self) -> None:
         """A renewed claim lives until the new time."""
         job_id = await self.commit()

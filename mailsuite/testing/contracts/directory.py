@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailsuite.interfaces.directory import IAccountDirectory
+from mailsuite.model.account import DkimKey, Domain
 from mailsuite.model.alias import Alias, Forward
 from mailsuite.model.errors import Conflict, NotThere
 from mailsuite.testing.builders import NOW, account, domain, session
@@ -32,6 +33,28 @@ class AccountDirectoryContract(StoreContract):
         await self.directory.add_domain(domain("alpha.example", keys=1))
         await self.raises(Conflict, self.directory.add_domain(domain("alpha.example", keys=2)))
         self.assertEqual([domain("alpha.example", keys=1)], list(await self.directory.domains()))
+
+    async def test_keys(self) -> None:
+        """Keys are added behind the others and removed by selector; both raise the zones' generation."""
+        await self.directory.add_domain(domain("alpha.example", keys=2))
+        old = domain("alpha.example", keys=2).keys
+        new = DkimKey("n", "rsa", "private", "public", NOW)
+        before = await self.stores.zones.generation()
+        await self.directory.add_keys("alpha.example", [new])
+        self.assertEqual(Domain("alpha.example", NOW, (*old, new)), await self.directory.domain("alpha.example"))
+        self.assertGreater(between := await self.stores.zones.generation(), before)
+        await self.directory.remove_key("alpha.example", old[0].selector)
+        self.assertGreater(await self.stores.zones.generation(), between)
+        another = replace(new, selector="m")
+        await self.directory.add_keys("alpha.example", [another])
+        self.assertEqual(
+            Domain("alpha.example", NOW, (old[1], new, another)), await self.directory.domain("alpha.example")
+        )
+        await self.raises(Conflict, self.directory.add_keys("alpha.example", [replace(new, selector="x"), new]))
+        await self.raises(NotThere, self.directory.add_keys("beta.example", [new]))
+        for name, selector in (("alpha.example", "x"), ("beta.example", "n")):
+            await self.raises(NotThere, self.directory.remove_key(name, selector))
+        self.assertEqual((old[1], new, another), (await self.directory.domains())[0].keys)
 
     async def test_accounts(self) -> None:
         """Accounts are found by id and address, listed by address, all or of one domain."""

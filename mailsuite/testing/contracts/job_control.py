@@ -32,6 +32,7 @@ class JobControlContract(JobSteps):
         self.assertTrue(await self.jobs.commit(message, CONTENT))
 
     async def test_find_by_each_field(self) -> None:
+        """Find by each field."""
         await self.commit_as("q1", envelope(ANN), "beta.example", "gamma.example")
         await self.commit_as("q2", envelope(""), "beta.example")
         await close(self.jobs, "q2.0")
@@ -50,12 +51,14 @@ class JobControlContract(JobSteps):
         self.assertEqual(await self.found(JobQuery(states=(JobState.DONE,), destination="beta.example")), ["q2.0"])
 
     async def test_find_gives_the_message_too(self) -> None:
+        """Find gives the message too."""
         await self.commit_as("q1", envelope(ANN), "beta.example", not_before=NOW + 5)
         (entry,) = await self.control.find(JobQuery(), "", 10)
         self.assertEqual(entry.message, await self.jobs.message("q1"))
         self.assertEqual(entry.job, await self.known("q1.0"))
 
     async def test_find_by_pages(self) -> None:
+        """Find by pages."""
         for n in range(5):
             await self.commit_as(f"q{n}", envelope(ANN), "beta.example")
         query = JobQuery(sender=ANN)
@@ -64,12 +67,14 @@ class JobControlContract(JobSteps):
         self.assertEqual(await self.found(query, "q3.0", 2), ["q4.0"])
 
     async def test_a_damaged_job_is_listed_without_its_recipients(self) -> None:
+        """A damaged job is listed without its recipients."""
         await self.commit("q1")
         await self.stores.spoil("q1.0")
         (entry,) = await self.control.find(JobQuery(), "", 10)
         self.assertEqual((entry.job.id, entry.job.recipients), ("q1.0", ()))
 
     async def test_hold_and_release(self) -> None:
+        """Hold and release."""
         await self.commit("q1")
         before = await self.known("q1.0")
         self.assertTrue(await self.control.switch("q1.0", OPEN, JobState.HELD, NOW, "a note", NOW))
@@ -84,6 +89,7 @@ class JobControlContract(JobSteps):
         await self.claimed("q1.0", now=later, until=later + 1)
 
     async def test_no_switch_under_a_living_claim(self) -> None:
+        """No switch under a living claim."""
         await self.commit("q1")
         job = await self.claimed("q1.0")
         self.assertFalse(await self.control.switch("q1.0", OPEN, JobState.CANCELLED, NOW, "", UNTIL - 1))
@@ -93,6 +99,7 @@ class JobControlContract(JobSteps):
         self.assertEqual((await self.known("q1.0")).state, JobState.CANCELLED)
 
     async def test_a_parked_job_begins_anew(self) -> None:
+        """A parked job begins anew."""
         await self.commit("q1")
         for turn in range(2):
             await self.claimed("q1.0", f"host/{turn}/a", now=NOW + turn, until=NOW + turn + 1)
@@ -102,9 +109,11 @@ class JobControlContract(JobSteps):
         self.assertEqual((job.state, job.crashes, job.claim), (JobState.PENDING, 0, None))
 
     async def test_switch_of_what_is_not_there(self) -> None:
+        """Switch of what is not there."""
         self.assertFalse(await self.control.switch("q9.0", OPEN, JobState.HELD, NOW, "", NOW))
 
     async def test_close_a_held_job(self) -> None:
+        """Close a held job."""
         await self.commit("q1")
         job = await self.known("q1.0")
         self.assertFalse(await self.control.close("q1.0", job.epoch, update_of(job)))
@@ -116,6 +125,7 @@ class JobControlContract(JobSteps):
         self.assertEqual((job.state, job.recipients[0].state), (JobState.DONE, RecipientState.DELIVERED))
 
     async def test_withdraw_until_its_time(self) -> None:
+        """Withdraw until its time."""
         await self.commit_as("q1", envelope(ANN), "alpha.example", "beta.example", not_before=NOW + 10)
         self.assertEqual(await self.jobs.claim("q1.0", WORKER, NOW, UNTIL), NotClaimable(False, NOW + 10))
         self.assertTrue(await self.control.withdraw("q1", NOW + 9))
@@ -123,6 +133,7 @@ class JobControlContract(JobSteps):
         self.assertFalse(await self.control.withdraw("q1", NOW + 9))
 
     async def test_withdraw_too_late(self) -> None:
+        """Withdraw too late."""
         await self.commit_as("q1", envelope(ANN), "beta.example", not_before=NOW + 10)
         self.assertFalse(await self.control.withdraw("q1", NOW + 10))
         await self.commit_as("q2", envelope(ANN), "beta.example")
@@ -131,6 +142,7 @@ class JobControlContract(JobSteps):
         self.assertEqual((await self.known("q1.0")).state, JobState.PENDING)
 
     async def test_withdraw_of_what_was_begun(self) -> None:
+        """Withdraw of what was begun."""
         await self.commit_as("q1", envelope(ANN), "beta.example", "gamma.example", not_before=NOW + 10)
         await self.control.switch("q1.1", (JobState.PENDING,), JobState.PENDING, NOW, "tried now", NOW)
         await self.claimed("q1.1")
@@ -138,6 +150,7 @@ class JobControlContract(JobSteps):
         self.assertEqual((await self.known("q1.0")).state, JobState.PENDING)
 
     async def test_shares(self) -> None:
+        """Shares."""
         await self.commit("q1", LOCAL, "beta.example")
         await self.commit("q2", "beta.example", created=NOW - 5)
         await self.commit("q3", "beta.example")

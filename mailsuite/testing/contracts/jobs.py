@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.model.envelope import Envelope, Recipient
-from mailsuite.model.errors import Undecodable
+from mailsuite.model.errors import NotThere, Undecodable
 from mailsuite.model.job import (
     LOCAL,
     SENT,
@@ -85,6 +85,14 @@ class JobStoreContract(JobSteps):
     """Mix into a trial TestCase. Commit, lists, parking, forgetting; claims have a suite of their own."""
 
     # Commit
+
+    async def test_the_content_comes_with_the_message(self) -> None:
+        """A small one, a large one, and none."""
+        for number, content in enumerate((CONTENT, b"Subject: large\r\n\r\n" + b"x" * 200_000 + b"\r\n")):
+            message = queued_message(f"q{number}", content)
+            await self.jobs.commit(message, content)
+            self.assertEqual(await self.jobs.content(message.id), (message, content))
+        await self.raises(NotThere, self.jobs.content("q9"))
 
     async def test_commit_keeps_all(self) -> None:
         """Message, plan, envelope, content and jobs are read back as they were given."""
@@ -192,13 +200,34 @@ class JobStoreContract(JobSteps):
         await self.claimed("q2.0", now=NOW + 100, until=NOW + 200)
         await close(self.jobs, (await self.commit("closed")))
 
-        async def overdue(before: int, now: int, limit: int = 10) -> list[str]:
-            return [job.id for job in await self.jobs.overdue(Lane.LOCAL, before, now, limit)]
+        async def overdue(before: int, now: int, limit: int = 10, after: tuple[int, str] = (0, "")) -> list[str]:
+            return [job.id for job in await self.jobs.overdue(Lane.LOCAL, before, now, limit, after)]
 
         self.assertEqual(["q4.0", "q3.0"], await overdue(NOW + 8, NOW + 100))
         self.assertEqual(["q4.0", "q3.0", "q1.0", "q0.0"], await overdue(NOW + 11, NOW + 199))
         self.assertEqual(["q4.0", "q3.0", "q2.0", "q1.0", "q0.0"], await overdue(NOW + 11, NOW + 200))
         self.assertEqual(["q4.0"], await overdue(NOW + 11, NOW + 200, 1))
+        self.assertEqual(["q2.0", "q1.0"], await overdue(NOW + 11, NOW + 200, 2, (NOW + 7, "q3.0")))
+        self.assertEqual(["q3.0"], await overdue(NOW + 11, NOW + 200, 1, (NOW + 7, "q3")))
+
+    async def test_expired(self) -> None:
+        """Jobs of messages that are over, unless somebody is at work on them or they are not due."""
+        for n, created in enumerate((NOW - 4, NOW - 3, NOW - 2, NOW - 1)):
+            await self.commit(f"q{n}", LOCAL, created=created)
+        await self.commit("remote", "beta.example", created=NOW - 9)
+        end = queued_message("q1", CONTENT, created=NOW).expires
+        await self.claimed("q1.0", until=end + 100)
+        job = await self.claimed("q2.0")
+        await self.jobs.release("q2.0", job.epoch, end + 50)
+
+        async def expired(now: int, limit: int = 10) -> list[str]:
+            return [job.id for job in await self.jobs.expired(Lane.LOCAL, now, limit)]
+
+        self.assertEqual([], await expired(end - 4))
+        self.assertEqual(["q0.0"], await expired(end - 3))
+        self.assertEqual(["q0.0", "q3.0"], await expired(end))
+        self.assertEqual(["q0.0"], await expired(end, 1))
+        self.assertEqual(["q0.0", "q1.0", "q3.0", "q2.0"], await expired(end + 100))
 
     async def test_jobs_by_number(self) -> None:
         """The jobs of a message come by number, not by the letters of their ids."""

@@ -10,6 +10,7 @@ from mailsuite.model.action import Action, Chosen, Verb
 from mailsuite.model.errors import NotThere
 from mailsuite.model.folder import ARCHIVE, FOLDERS, INBOX, SENT, SPAM, STARRED, TRASH
 from mailsuite.model.message import Conversation, Counter, Cursor, Filed, Message
+from mailsuite.model.verdict import Authentication
 from mailsuite.testing.builders import ANN, NOW, description, filing, mailbox, sent
 from mailsuite.testing.contracts.stores import StoreContract
 
@@ -63,7 +64,8 @@ class MessageStoreContract(StoreContract):
             defects=("no date",),
             date=None,
         )
-        given = replace(filing("k", about=about, seen=True, own=True), bcc=(mailbox("D <d@x>"),))
+        verdict = Authentication("pass", "fail", "pass", "none", "alpha.example")
+        given = replace(filing("k", about=about, seen=True, own=True), bcc=(mailbox("D <d@x>"),), verdict=verdict)
         filed = await self.messages.file(given)
         self.assertEqual((True, 1), (filed.new, filed.seq))
         message = await self.known(filed.message)
@@ -85,6 +87,7 @@ class MessageStoreContract(StoreContract):
                 flagged=False,
                 own=True,
                 listed_at=NOW,
+                verdict=verdict,
             ),
             message,
         )

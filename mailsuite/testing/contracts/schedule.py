@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from mailsuite.interfaces.schedule import Due, IDeliverySchedule, Idle, Lease, Limits, Rebuild
+from mailsuite.interfaces.schedule import (
+    DestinationState,
+    Due,
+    IDeliverySchedule,
+    Idle,
+    Lease,
+    Limits,
+    Rebuild,
+    Setback,
+    Turn,
+)
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import TestCase as _Case
@@ -301,6 +311,204 @@ class ScheduleContract(_Case):
         self.assertEqual("", await self.take())
         self.assertEqual("m.1", await self.eventually(self.take))
         self.assertGreaterEqual(self.now(), until)
+
+    # The breaker of a destination
+
+    async def jobs_in_work(self, count: int, extra: int = 3) -> list[str]:
+        """Jobs of d.example, so many of them in work and ``extra`` ready."""
+        await self.schedule.add([Due(f"m.{n}", "d.example", 1, 1000 + n) for n in range(count + extra)])
+        return [await self.take() for _ in range(count)]
+
+    async def failing(self, job_id: str, *waits: int, busy: bool = False) -> bool:
+        """The destination fails in an attempt of ours, which ends; did it count?"""
+        setback = await self.schedule.setback(ANN, job_id, waits, "no route", busy)
+        if setback.counts:
+            await self.schedule.retry(ANN, job_id, self.now() + FAR, 1)
+        else:
+            await self.schedule.release(ANN, job_id, self.now() + FAR)
+        return setback.counts
+
+    async def test_a_failure_opens_the_breaker(self) -> None:
+        """Nothing starts until the time given; others go on; the state says why."""
+        await self.jobs_in_work(1)
+        setback = await self.schedule.setback(ANN, "m.0", [FAR, 1], "no route")
+        self.assertTrue(setback.counts)
+        self.assertLessEqual(abs(setback.until - self.now() - FAR), 2000)
+        self.assertTrue(await self.schedule.retry(ANN, "m.0", 1000, 1))
+        await self.add("other.1", "other.example")
+        self.assertEqual(["other.1"], await self.take_all())
+        self.assertEqual(Idle(setback.until), await self.schedule.claim(ANN, LONG))
+        self.assertEqual(
+            DestinationState("d.example", 0, 4, 3, 0, setback.until, 1, "no route"),
+            await self.schedule.destination("d.example"),
+        )
+
+    async def test_one_outage_is_one_failure(self) -> None:
+        """Attempts that were under way when the breaker opened do not count and do not make it worse."""
+        held = await self.jobs_in_work(3)
+        counted = [await self.failing(job_id, FAR) for job_id in held]
+        self.assertEqual([True, False, False], counted)
+        self.assertEqual(1, (await self.schedule.destination("d.example")).failures)
+
+    async def test_a_late_failure_says_nothing_new(self) -> None:
+        """An attempt that began before the breaker opened, or closed, and fails long after does not count."""
+        held = await self.jobs_in_work(3)
+        self.assertTrue(await self.failing(held[0], 1))
+        probe = await self.eventually(self.take)
+        self.assertFalse(await self.failing(held[1], FAR))
+        self.assertTrue(await self.schedule.done(ANN, probe, answered=True))
+        self.assertFalse(await self.failing(held[2], FAR))
+        self.assertEqual(0, (await self.schedule.destination("d.example")).failures)
+
+    async def test_one_probe(self) -> None:
+        """When the time is over one job is given out, whatever its class; success lets the others go."""
+        held = await self.jobs_in_work(1, 5)
+        await self.failing(held[0], 30)
+        await self.add("m.urgent", priority=0)
+        self.assertEqual("m.urgent", await self.eventually(self.take))
+        await self.add("m.more", priority=0)
+        self.assertEqual([], await self.take_all())
+        self.assertTrue(await self.schedule.done(ANN, "m.urgent", answered=True))
+        self.assertEqual(["m.more", "m.1", "m.2"], await self.take_all())
+        self.assertEqual(DestinationState("d.example", 3, 3, 3), await self.schedule.destination("d.example"))
+
+    async def test_failed_probes(self) -> None:
+        """Each probe that fails counts and opens the breaker for the next wait; the last wait repeats."""
+        held = await self.jobs_in_work(1, 5)
+        await self.failing(held[0], 1, 20, 40)
+        for expected in (20, 40, 40):
+            probe = await self.eventually(self.take)
+            before = self.now()
+            setback = await self.schedule.setback(ANN, probe, [1, 20, 40], "no route")
+            self.assertTrue(setback.counts)
+            self.assertLess(abs(setback.until - before - expected), 15)
+            await self.schedule.retry(ANN, probe, self.now() + FAR, 1)
+        self.assertEqual(4, (await self.schedule.destination("d.example")).failures)
+
+    async def test_a_probe_that_says_nothing(self) -> None:
+        """A probe given back, or whose worker died, makes room for another; the breaker stays as it is."""
+        held = await self.jobs_in_work(1, 5)
+        await self.failing(held[0], 1)
+        probe = await self.eventually(self.take)
+        self.assertTrue(await self.schedule.release(ANN, probe, self.now() + FAR))
+        self.assertEqual("m.2", await self.take("host/9/old"))
+        self.assertEqual("", await self.take())
+        self.assertEqual(1, await self.schedule.reap("host/9", "host/9/new"))
+        self.assertEqual(["m.3"], await self.take_all())
+        self.assertEqual(1, (await self.schedule.destination("d.example")).failures)
+
+    async def test_an_answer_closes_the_breaker_early(self) -> None:
+        """An older attempt that is answered while the breaker is open closes it."""
+        held = await self.jobs_in_work(2)
+        await self.failing(held[0], FAR)
+        self.assertEqual([], await self.take_all())
+        self.assertTrue(await self.schedule.retry(ANN, held[1], self.now() + FAR, 1, answered=True))
+        self.assertEqual(["m.2", "m.3", "m.4"], await self.take_all())
+
+    async def test_a_setback_without_a_lease(self) -> None:
+        """Who lost its lease, or never had it, changes nothing."""
+        held = await self.jobs_in_work(1)
+        for worker, job_id in ((BOB, held[0]), (ANN, "m.1"), (ANN, "unknown.1")):
+            setback = await self.schedule.setback(worker, job_id, [FAR], "no route")
+            self.assertFalse(setback.counts)
+            self.assertGreater(setback.until, self.now() + FAR // 2)
+        self.assertEqual(["m.1", "m.2"], await self.take_all())
+
+    async def test_tuning_closes_the_breaker(self) -> None:
+        """New limits make a fresh start."""
+        held = await self.jobs_in_work(1)
+        await self.failing(held[0], FAR)
+        await self.schedule.tune("d.example", Limits(max_concurrency=2))
+        self.assertEqual(DestinationState("d.example", 0, 3, 2), await self.schedule.destination("d.example"))
+        self.assertEqual(["m.1", "m.2"], await self.take_all())
+
+    async def test_a_setback_at_a_closed_destination(self) -> None:
+        """What an admin closed stays closed until then, and what fails there meanwhile does not count."""
+        held = await self.jobs_in_work(1)
+        until = self.now() + FAR
+        await self.schedule.tune("d.example", Limits(open_until=until))
+        self.assertEqual(Setback(False, until), await self.schedule.setback(ANN, held[0], [1], "no route"))
+
+    # The adaptive maximum
+
+    async def test_busy_halves(self) -> None:
+        """Each new complaint halves what may be in work, down to one; then the breaker opens."""
+        await self.schedule.tune("d.example", Limits(max_concurrency=9))
+        held = await self.jobs_in_work(9, 20)
+        for expected in (4, 2, 1):
+            self.assertEqual([False] * len(held), [await self.failing(job_id, FAR, busy=True) for job_id in held])
+            self.assertEqual(expected, (await self.schedule.destination("d.example")).max_concurrency)
+            held = await self.take_all()
+            self.assertEqual(expected, len(held))
+        self.assertTrue(await self.failing(held[0], FAR, busy=True))
+        self.assertEqual([], await self.take_all())
+        self.assertEqual(1, (await self.schedule.destination("d.example")).failures)
+
+    async def test_successes_widen(self) -> None:
+        """Twenty answers add one, until the limit is reached again."""
+        held = await self.jobs_in_work(3, 60)
+        for job_id in held:
+            await self.failing(job_id, FAR, busy=True)
+        maxima = []
+        for _ in range(40):
+            self.assertTrue(await self.schedule.done(ANN, await self.take(), answered=True))
+            maxima.append((await self.schedule.destination("d.example")).max_concurrency)
+        self.assertEqual([1] * 19 + [2] * 20 + [3], maxima)
+        self.assertEqual(3, len(await self.take_all()))
+
+    # What the schedule knows
+
+    async def test_turn(self) -> None:
+        """Where a job stands in each of its states."""
+        due = self.now() + FAR
+        await self.add("wait.1", "w.example", due=due)
+        await self.add("ready.1", "d.example", due=1234)
+        self.assertEqual(Turn("waiting", due), await self.schedule.turn("wait.1"))
+        self.assertEqual(Turn("ready", 1234), await self.schedule.turn("ready.1"))
+        before = self.now()
+        lease = await self._lease()
+        turn = await self.schedule.turn("ready.1")
+        assert turn is not None
+        self.assertEqual(("leased", ANN, lease.until), (turn.state, turn.worker, turn.until))
+        self.assertLessEqual(abs(turn.due - before), 2000)
+        for n in range(3):
+            await self.schedule.reap("host/1", f"host/1/{n}")
+            await self.take()
+        turn = await self.schedule.turn("ready.1")
+        assert turn is not None
+        self.assertEqual(("poison", "", 0), (turn.state, turn.worker, turn.until))
+        self.assertIsNone(await self.schedule.turn("unknown.1"))
+
+    async def test_an_unused_destination(self) -> None:
+        """It stands at the defaults, and is not among those in use."""
+        self.assertEqual(DestinationState("x.example", 0, 0, 3), await self.schedule.destination("x.example"))
+        self.assertEqual([], list(await self.schedule.destinations()))
+
+    async def test_destinations(self) -> None:
+        """Those with work or an open breaker, by name: also full ones, and one whose jobs all wait."""
+        await self.schedule.tune("full.example", Limits(max_concurrency=1))
+        await self.schedule.tune("slow.example", Limits(max_concurrency=2, gap=FAR))
+        for name in ("full.example", "slow.example", "down.example"):
+            await self.add(f"{name}.1", name)
+        await self.take_all()
+        setback = await self.schedule.setback(ANN, "down.example.1", [FAR], "no route")
+        await self.schedule.retry(ANN, "down.example.1", self.now() + FAR, 1)
+        await self.add("full.example.2", "full.example")
+        await self.add("slow.example.2", "slow.example")
+        await self.take_all()
+        states = list(await self.schedule.destinations())
+        slow = states.pop()
+        self.assertEqual(
+            [
+                DestinationState("down.example", 0, 0, 3, 0, setback.until, 1, "no route"),
+                DestinationState("full.example", 1, 1, 1),
+            ],
+            states,
+        )
+        self.assertEqual(
+            ("slow.example", 1, 1, 2), (slow.destination, slow.in_flight, slow.ready, slow.max_concurrency)
+        )
+        self.assertLessEqual(abs(slow.next_start - self.now() - FAR), 2000)
 
     # Leases
 

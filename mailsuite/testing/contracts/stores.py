@@ -16,6 +16,7 @@ from mailsuite.interfaces.job_control import IJobControl
 from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.search import IMailSearch
+from mailsuite.interfaces.sts_cache import IStsCache
 from mailsuite.interfaces.suppressions import ISuppressionList
 from mailsuite.interfaces.trace import ITraceStore
 from mailsuite.interfaces.upkeep import IMailboxUpkeep
@@ -47,6 +48,7 @@ class Stores:
     folders: IFolderStore
     search: IMailSearch
     upkeep: IMailboxUpkeep
+    sts: IStsCache
     spoil: Callable[[str], Awaitable[None]]
 
 

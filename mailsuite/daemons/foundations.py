@@ -1,0 +1,226 @@
+"""What all roles stand on: storage, Redis, threads, look-ups, made when a role first asks for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from mailsuite.daemons.mailboxes import Mailboxes
+from mailsuite.daemons.services import Part
+from mailsuite.interfaces.schedule import Limits
+from mailsuite.model.errors import LookupFailed, MailError, ScheduleUnavailable, StoreUnavailable
+from mailsuite.model.job import Lane
+from mailsuite.net.dns_client import StubResolver
+from mailsuite.redis.connection import Link
+from mailsuite.redis.counters import RedisCounter
+from mailsuite.redis.events import RedisEvents
+from mailsuite.redis.permits import RedisPermits
+from mailsuite.redis.schedule import RedisSchedule
+from mailsuite.redis.server import PrivateServer
+from mailsuite.runtime.clock import now
+from mailsuite.runtime.daemon import Daemon, Stage
+from mailsuite.runtime.lenient_counter import LenientCounter
+from mailsuite.runtime.settings import Settings
+from mailsuite.runtime.threads import Threads
+from mailsuite.runtime.trace_writer import TraceWriter
+from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
+from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.jobs import JobStore
+from mailsuite.sqlite.messages import MessageStore
+from mailsuite.sqlite.store import Store
+from mailsuite.sqlite.sts import StsCache
+from mailsuite.sqlite.suppressions import SuppressionList
+from mailsuite.sqlite.trace import TraceStore
+from mailsuite.sqlite.zones import ZoneSource
+
+log = Logger()
+
+T = TypeVar("T")
+
+Check = Callable[[], Awaitable[None]]
+"""A health check: raises when its part is not up."""
+
+
+class Foundations:
+    """Storage, Redis, threads, names. Makes each part once and puts it into the daemon before what needs it."""
+
+    def __init__(self, reactor: Any, settings: Settings, daemon: Daemon, name: str) -> None:
+        self.reactor = reactor
+        self.settings = settings
+        self.daemon = daemon
+        self.name = name
+        self.clock = now
+        self.random = os.urandom
+        self.checks: dict[str, Check] = {}
+
+    def _base(self, start: Callable[[], object], stop: Callable[[], Awaitable[None]]) -> None:
+        self.daemon.add(Part(start, stop), Stage.BASE)
+
+    # Storage
+
+    @cached_property
+    def store(self) -> Store:
+        """The database, open from the daemon's start to its stop."""
+        store = Store(self.settings.database, self.reactor, self.clock)
+        self._base(store.start, store.stop)
+        self.checks["store"] = store.ping
+        return store
+
+    @cached_property
+    def _keeper(self) -> BlobKeeper:
+        return BlobKeeper(self.store, self.settings.database.with_name("blobs"))
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """Contents."""
+        return BlobStore(self.store, self._keeper)
+
+    @cached_property
+    def jobs(self) -> JobStore:
+        """The queue's truth."""
+        return JobStore(self.store, self._keeper)
+
+    @cached_property
+    def messages(self) -> MessageStore:
+        """Mailboxes."""
+        return MessageStore(self.store, self.random)
+
+    @cached_property
+    def mailboxes(self) -> Mailboxes:
+        """What is done to mail, searched in it, and becomes due."""
+        return Mailboxes(self.store, self._keeper, self.blobs, self.events, self.cpu.run, self.clock, self.random)
+
+    @cached_property
+    def directory(self) -> AccountDirectory:
+        """Domains and accounts."""
+        return AccountDirectory(self.store)
+
+    @cached_property
+    def zones(self) -> ZoneSource:
+        """What the DNS service is authoritative for."""
+        return ZoneSource(self.store)
+
+    @cached_property
+    def traces(self) -> TraceStore:
+        """What happened in SMTP sessions."""
+        return TraceStore(self.store)
+
+    @cached_property
+    def suppressions(self) -> SuppressionList:
+        """Where bulk mail does not go."""
+        return SuppressionList(self.store)
+
+    @cached_property
+    def sts_cache(self) -> StsCache:
+        """The MTA-STS policies of others."""
+        return StsCache(self.store)
+
+    @cached_property
+    def trace(self) -> TraceWriter:
+        """Takes the traces of this process's sessions."""
+        writer = TraceWriter(self.reactor, self.traces)
+        self._base(lambda: None, writer.stop)
+        return writer
+
+    # Redis
+
+    @cached_property
+    def private_redis(self) -> PrivateServer | None:
+        """Our own server when none is configured, as a child of this process."""
+        if self.settings.redis.url:
+            return None
+        server = PrivateServer(self.reactor, self.settings.server.data)
+        self.daemon.add(server, Stage.BASE)
+        return server
+
+    @cached_property
+    def link(self) -> Link:
+        """The way to Redis. A daemon starts without it too, unless Redis refuses us: that needs a person."""
+        url = self.settings.redis.url or PrivateServer(self.reactor, self.settings.server.data).url
+        link = Link(self.reactor, url)
+        self._base(lambda: None, link.close)
+        self.daemon.before_ready(self._greet_redis)
+        self.checks["redis"] = link.ping
+        return link
+
+    async def _greet_redis(self) -> None:
+        try:
+            await self.link.ready()
+        except ScheduleUnavailable as error:
+            log.warn("starting without Redis: {error}", error=str(error))
+
+    @cached_property
+    def schedules(self) -> Mapping[Lane, RedisSchedule]:
+        """One schedule for each lane."""
+        remote = Limits(max_concurrency=self.settings.delivery.destination_concurrency)
+        return {
+            Lane.LOCAL: RedisSchedule(self.link, Lane.LOCAL),
+            Lane.REMOTE: RedisSchedule(self.link, Lane.REMOTE, remote),
+        }
+
+    @cached_property
+    def permits(self) -> RedisPermits:
+        """Links to MX sites."""
+        return RedisPermits(self.link, self.settings.delivery.destination_concurrency)
+
+    @cached_property
+    def events(self) -> RedisEvents:
+        """The event bus."""
+        return RedisEvents(self.link)
+
+    @cached_property
+    def counter(self) -> RedisCounter:
+        """Rates."""
+        return RedisCounter(self.link)
+
+    @cached_property
+    def rates(self) -> LenientCounter:
+        """The same, for limits that are off while Redis is down."""
+        return LenientCounter(self.counter, self.clock)
+
+    # Threads, names, health
+
+    @cached_property
+    def cpu(self) -> Threads:
+        """For work above some milliseconds: parsing, hashing of passwords. Two at a time."""
+        threads = Threads(self.reactor, "cpu", 2)
+
+        async def stop() -> None:
+            threads.stop()
+
+        self._base(threads.start, stop)
+        return threads
+
+    @cached_property
+    def resolver(self) -> StubResolver:
+        """The suite's own look-ups."""
+        resolver = StubResolver(self.reactor, [self.settings.dns.asked])
+        self.checks["dns"] = self._dns_answers
+        return resolver
+
+    async def _dns_answers(self) -> None:
+        await self.resolver.lookup(self.settings.server.hostname, "A")
+
+    async def health(self) -> Mapping[str, str]:
+        """The state of each part of this process: "ok" or what is wrong, in words."""
+        found = {}
+        for name, check in self.checks.items():
+            try:
+                await Deferred.fromCoroutine(_run(check)).addTimeout(5, self.reactor)
+                found[name] = "ok"
+            except StoreUnavailable as error:
+                found[name] = error.detail
+            except (LookupFailed, MailError, ScheduleUnavailable) as error:
+                found[name] = str(error)
+            except Exception as error:
+                found[name] = f"does not answer: {type(error).__name__}"
+        return found
+
+
+async def _run(check: Check) -> None:
+    await check()

@@ -1,0 +1,1 @@
+"""Is a domain's DNS right, wherever it is hosted?"""

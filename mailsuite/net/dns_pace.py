@@ -1,0 +1,23 @@
+"""Work in a thread beside a reactor that must not wait."""
+
+from __future__ import annotations
+
+import time
+
+SLICE = 0.001
+"""Seconds of CPU at a time, and of rest after them."""
+
+
+class Pace:
+    """Called after each small step of long work in pure Python: sleeps when a slice is used up.
+
+    Without it each system call of the reactor's thread would wait for the interpreter's switch interval, 5 ms.
+    """
+
+    def __init__(self) -> None:
+        self._began = time.thread_time()
+
+    def __call__(self) -> None:
+        if time.thread_time() - self._began > SLICE:
+            time.sleep(SLICE)
+            self._began = time.thread_time()
