@@ -25,7 +25,7 @@ check: venv-dev
 
 # Every fuzz target for an hour, all at once; what they find is in build/fuzz.
 fuzz: venv-dev
-	nice -n 19 $(BIN)/python -m tests.fuzz.run --seconds 3600 --at-once 7
+	nice -n 19 $(BIN)/python -m tests.fuzz.run --seconds 3600 --at-once 11
 
 bench: venv-dev
 	scripts/apt.sh $(TEST_PACKAGES) $(BENCH_PACKAGES)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -32,8 +33,9 @@ from mailsuite.runtime.clock import now
 from mailsuite.sqlite.blobs import BlobKeeper
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.store import Store
+from mailsuite.testing.ports import free_port
 from tests.flows.demo import Demo
-from tests.lab.postfix import Postfix, free_port
+from tests.lab.postfix import Postfix
 
 SIZE = 4000
 PATIENCE = 900
@@ -162,6 +164,7 @@ def theirs(count: int, destinations: int, port: int) -> float:
 
 def main() -> None:
     """Print a line for each size of queue and number of destinations."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that what runs here is ended too
     counts = [int(word) for word in sys.argv[1:]] or [1000, 10_000]
     if shutil.which("smtp-sink") is None:
         raise SystemExit("smtp-sink is not installed (apt install postfix)")

@@ -42,7 +42,8 @@ from mailsuite.net.dns_forwarder import Forwarder  # noqa: E402
 from mailsuite.net.dns_pace import Pace  # noqa: E402
 from mailsuite.net.dns_server import DnsServer  # noqa: E402
 from mailsuite.testing.knot import Knot, knot_available  # noqa: E402
-from mailsuite.testing.nsd import Nsd, free_port  # noqa: E402
+from mailsuite.testing.nsd import Nsd  # noqa: E402
+from mailsuite.testing.ports import free_port  # noqa: E402
 
 reactor: Any = _reactor
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -259,6 +260,7 @@ def check(peer: Peer, message: Path) -> None:
 
 def main(messages: int, rounds: int, total: int) -> None:
     """Print a table; inside the namespaces."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that what runs here is ended too
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["ip", "address", "add", f"{STRANGER}/32", "dev", "lo"], check=True)
     directory = Path(tempfile.mkdtemp(prefix="bench-", dir="/tmp"))

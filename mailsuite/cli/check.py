@@ -32,12 +32,12 @@ def check(context: Context, repair: bool) -> None:
 
     async def work(tools: Tools) -> None:
         await tools.search.index()
-        found = list(await tools.mailboxes.check_store(repair))
+        found = list(await tools.mailbox_upkeep.check_store(repair))
         names = {account.id: account.address for account in await tools.directory.accounts()}
         after = ""
-        while accounts := await tools.mailboxes.accounts(after, _ACCOUNTS):
+        while accounts := await tools.mailbox_upkeep.accounts(after, _ACCOUNTS):
             for account in accounts:
-                found += await tools.mailboxes.check(account, repair)
+                found += await tools.mailbox_upkeep.check(account, repair)
             after = accounts[-1]
         await tools.search.index()
         for problem in found:

@@ -13,96 +13,42 @@ import click
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from mailsuite.model.address import Address
+from mailsuite.daemons.equipment import Equipment
 from mailsuite.model.errors import Conflict, MailError, NotThere, StoreUnavailable
-from mailsuite.model.job import Lane
-from mailsuite.mta.notices import Notices
-from mailsuite.queue.accept import Queue
 from mailsuite.queue.control import Control
 from mailsuite.redis.connection import Link
-from mailsuite.redis.schedule import RedisSchedule
-from mailsuite.redis.server import PrivateServer
 from mailsuite.runtime.clock import now
 from mailsuite.runtime.settings import Settings
 from mailsuite.runtime.threads import Threads
-from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
-from mailsuite.sqlite.directory import AccountDirectory
-from mailsuite.sqlite.job_control import JobControl
-from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.schema import SchemaRefused
-from mailsuite.sqlite.search import MailSearch
 from mailsuite.sqlite.store import Store
-from mailsuite.sqlite.suppressions import SuppressionList
-from mailsuite.sqlite.trace import TraceStore
-from mailsuite.sqlite.upkeep import MailboxUpkeep
-from mailsuite.sqlite.zones import ZoneSource
 
 
-class Tools:
-    """What commands work with, each part made when it is first asked for."""
+class Tools(Equipment):
+    """What commands work with."""
 
     def __init__(self, settings: Settings, reactor: Any, store: Store, threads: Threads) -> None:
-        self.settings = settings
-        self.reactor = reactor
+        super().__init__(reactor, settings)
         self.threads = threads
         self._store = store
 
-    @cached_property
-    def directory(self) -> AccountDirectory:
-        """Domains and accounts."""
-        return AccountDirectory(self._store)
+    @property
+    def store(self) -> Store:
+        """The database, open for as long as the command runs."""
+        return self._store
 
     @cached_property
-    def traces(self) -> TraceStore:
-        """What happened in SMTP sessions."""
-        return TraceStore(self._store)
-
-    @cached_property
-    def zones(self) -> ZoneSource:
-        """What the DNS service is authoritative for."""
-        return ZoneSource(self._store)
-
-    @cached_property
-    def suppressions(self) -> SuppressionList:
-        """Where bulk mail does not go."""
-        return SuppressionList(self._store)
-
-    @cached_property
-    def mailboxes(self) -> MailboxUpkeep:
-        """Whether mailboxes are consistent."""
-        keeper = BlobKeeper(self._store, self.settings.database.with_name("blobs"))
-        return MailboxUpkeep(self._store, keeper.files.exists)
-
-    @cached_property
-    def search(self) -> MailSearch:
-        """The index of mail."""
-        return MailSearch(self._store)
-
-    @staticmethod
-    def clock() -> int:
-        """The time, in ms since 1970."""
-        return now()
+    def link(self) -> Link:
+        """The way to Redis, for as long as the queue is acted on."""
+        return Link(self.reactor, self.redis_url)
 
     @asynccontextmanager
     async def control(self) -> AsyncIterator[Control]:
         """The queue to act on; the schedule may be away."""
-        settings = self.settings
-        keeper = BlobKeeper(self._store, settings.database.with_name("blobs"))
-        blobs, jobs = BlobStore(self._store, keeper), JobStore(self._store, keeper)
-        link = Link(self.reactor, settings.redis.url or PrivateServer(self.reactor, settings.server.data).url)
-        schedules = {lane: RedisSchedule(link, lane) for lane in Lane}
-
-        async def hosts(domain: str) -> bool:
-            return await self.directory.domain(domain) is not None
-
-        delivery, hostname = settings.delivery, settings.server.hostname
-        queue = Queue(jobs, hosts, schedules, hostname, now, os.urandom, delivery.expire, delivery.expire_notices)
-        postmaster = settings.server.postmaster or Address("postmaster", hostname)
-        notices = Notices(queue, blobs, hostname, postmaster, now)
         try:
-            yield Control(jobs, JobControl(self._store), schedules, notices, now, "mailctl")
+            yield Control(self.jobs, self.job_control, self.schedules, self.notices, self.clock, "mailctl")
         finally:
-            await link.close()
+            await self.link.close()
 
 
 def as_owner(data: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
@@ -10,33 +9,21 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from mailsuite.daemons.mailboxes import Mailboxes
+from mailsuite.daemons.equipment import Equipment
 from mailsuite.daemons.services import Part
-from mailsuite.interfaces.schedule import Limits
 from mailsuite.model.errors import LookupFailed, MailError, ScheduleUnavailable, StoreUnavailable
-from mailsuite.model.job import Lane
 from mailsuite.net.dns_client import StubResolver
 from mailsuite.redis.connection import Link
 from mailsuite.redis.counters import RedisCounter
 from mailsuite.redis.events import RedisEvents
 from mailsuite.redis.permits import RedisPermits
-from mailsuite.redis.schedule import RedisSchedule
 from mailsuite.redis.server import PrivateServer
-from mailsuite.runtime.clock import now
 from mailsuite.runtime.daemon import Daemon, Stage
 from mailsuite.runtime.lenient_counter import LenientCounter
 from mailsuite.runtime.settings import Settings
 from mailsuite.runtime.threads import Threads
 from mailsuite.runtime.trace_writer import TraceWriter
-from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
-from mailsuite.sqlite.directory import AccountDirectory
-from mailsuite.sqlite.jobs import JobStore
-from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.store import Store
-from mailsuite.sqlite.sts import StsCache
-from mailsuite.sqlite.suppressions import SuppressionList
-from mailsuite.sqlite.trace import TraceStore
-from mailsuite.sqlite.zones import ZoneSource
 
 log = Logger()
 
@@ -46,16 +33,13 @@ Check = Callable[[], Awaitable[None]]
 """A health check: raises when its part is not up."""
 
 
-class Foundations:
+class Foundations(Equipment):
     """Storage, Redis, threads, names. Makes each part once and puts it into the daemon before what needs it."""
 
     def __init__(self, reactor: Any, settings: Settings, daemon: Daemon, name: str) -> None:
-        self.reactor = reactor
-        self.settings = settings
+        super().__init__(reactor, settings)
         self.daemon = daemon
         self.name = name
-        self.clock = now
-        self.random = os.urandom
         self.checks: dict[str, Check] = {}
 
     def _base(self, start: Callable[[], object], stop: Callable[[], Awaitable[None]]) -> None:
@@ -70,55 +54,6 @@ class Foundations:
         self._base(store.start, store.stop)
         self.checks["store"] = store.ping
         return store
-
-    @cached_property
-    def _keeper(self) -> BlobKeeper:
-        return BlobKeeper(self.store, self.settings.database.with_name("blobs"))
-
-    @cached_property
-    def blobs(self) -> BlobStore:
-        """Contents."""
-        return BlobStore(self.store, self._keeper)
-
-    @cached_property
-    def jobs(self) -> JobStore:
-        """The queue's truth."""
-        return JobStore(self.store, self._keeper)
-
-    @cached_property
-    def messages(self) -> MessageStore:
-        """Mailboxes."""
-        return MessageStore(self.store, self.random)
-
-    @cached_property
-    def mailboxes(self) -> Mailboxes:
-        """What is done to mail, searched in it, and becomes due."""
-        return Mailboxes(self.store, self._keeper, self.blobs, self.events, self.cpu.run, self.clock, self.random)
-
-    @cached_property
-    def directory(self) -> AccountDirectory:
-        """Domains and accounts."""
-        return AccountDirectory(self.store)
-
-    @cached_property
-    def zones(self) -> ZoneSource:
-        """What the DNS service is authoritative for."""
-        return ZoneSource(self.store)
-
-    @cached_property
-    def traces(self) -> TraceStore:
-        """What happened in SMTP sessions."""
-        return TraceStore(self.store)
-
-    @cached_property
-    def suppressions(self) -> SuppressionList:
-        """Where bulk mail does not go."""
-        return SuppressionList(self.store)
-
-    @cached_property
-    def sts_cache(self) -> StsCache:
-        """The MTA-STS policies of others."""
-        return StsCache(self.store)
 
     @cached_property
     def trace(self) -> TraceWriter:
@@ -141,8 +76,7 @@ class Foundations:
     @cached_property
     def link(self) -> Link:
         """The way to Redis. A daemon starts without it too, unless Redis refuses us: that needs a person."""
-        url = self.settings.redis.url or PrivateServer(self.reactor, self.settings.server.data).url
-        link = Link(self.reactor, url)
+        link = Link(self.reactor, self.redis_url)
         self._base(lambda: None, link.close)
         self.daemon.before_ready(self._greet_redis)
         self.checks["redis"] = link.ping
@@ -153,15 +87,6 @@ class Foundations:
             await self.link.ready()
         except ScheduleUnavailable as error:
             log.warn("starting without Redis: {error}", error=str(error))
-
-    @cached_property
-    def schedules(self) -> Mapping[Lane, RedisSchedule]:
-        """One schedule for each lane."""
-        remote = Limits(max_concurrency=self.settings.delivery.destination_concurrency)
-        return {
-            Lane.LOCAL: RedisSchedule(self.link, Lane.LOCAL),
-            Lane.REMOTE: RedisSchedule(self.link, Lane.REMOTE, remote),
-        }
 
     @cached_property
     def permits(self) -> RedisPermits:

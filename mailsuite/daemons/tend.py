@@ -7,6 +7,7 @@ from twisted.application.service import IService
 from mailsuite.daemons.launch import Options, make_service
 from mailsuite.daemons.services import Every, Loop
 from mailsuite.daemons.wiring import Wiring
+from mailsuite.mailbox.upkeep import Upkeep
 from mailsuite.runtime.daemon import Stage
 
 __all__ = ["Options", "add", "makeService"]
@@ -26,7 +27,8 @@ def add(wiring: Wiring) -> None:
     # Touched first, so that Redis runs before anything connects to it.
     _ = wiring.private_redis
     web = wiring.settings.web
-    upkeep, search = wiring.mailboxes.upkeep, wiring.mailboxes.search
+    search = wiring.search
+    upkeep = Upkeep(wiring.mailbox_upkeep, search, wiring.blobs, wiring.events, wiring.cpu.run, wiring.clock)
 
     async def tidy() -> None:
         now = wiring.clock()

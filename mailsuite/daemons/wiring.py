@@ -17,24 +17,19 @@ from mailsuite.daemons.services import Every, Loop, Part
 from mailsuite.daemons.slot import Slot
 from mailsuite.login.checker import CredentialChecker
 from mailsuite.login.passwords import Passwords
-from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.deliver import Deliverer
 from mailsuite.mda.forward import Forwarder
-from mailsuite.model.address import Address
 from mailsuite.model.job import Job, Lane, Outcome, QueuedMessage, RecipientState
 from mailsuite.msa.allowance import Allowance, Rates
-from mailsuite.mta.notices import Notices
-from mailsuite.mta.srs import Srs
 from mailsuite.net.proxy_protocol import ProxyEndpoint
 from mailsuite.net.tls import ServerTls
-from mailsuite.queue.accept import Queue
 from mailsuite.queue.delays import Delays
 from mailsuite.queue.direct import Direct
 from mailsuite.queue.reconcile import Reconciler
 from mailsuite.queue.settle import RetryPolicy
 from mailsuite.queue.suppress import Suppressing
 from mailsuite.queue.worker import Attempt, Tools, Worker
-from mailsuite.runtime.daemon import Daemon, Stage
+from mailsuite.runtime.daemon import Stage
 from mailsuite.runtime.metrics import CounterFamily, GaugeFamily, Metrics
 from mailsuite.runtime.network_values import Listen, Network
 from mailsuite.runtime.settings import Settings
@@ -49,26 +44,7 @@ T = TypeVar("T")
 class Wiring(Foundations):
     """The queue, filing, certificates."""
 
-    def __init__(self, reactor: Any, settings: Settings, daemon: Daemon, name: str) -> None:
-        super().__init__(reactor, settings, daemon, name)
-        self._srs: Srs | None = None
-
     # The queue
-
-    @cached_property
-    def queue(self) -> Queue:
-        """The door."""
-        delivery = self.settings.delivery
-        return Queue(
-            self.jobs,
-            self.accounts.hosts,
-            self.schedules,
-            self.settings.server.hostname,
-            self.clock,
-            self.random,
-            delivery.expire,
-            delivery.expire_notices,
-        )
 
     @cached_property
     def slot(self) -> Slot:
@@ -96,13 +72,6 @@ class Wiring(Foundations):
             self.tools,
             delivery.concurrency,
         )
-
-    @cached_property
-    def notices(self) -> Notices:
-        """What originators are told."""
-        hostname = self.settings.server.hostname
-        postmaster = self.settings.server.postmaster or Address("postmaster", hostname)
-        return Notices(self.queue, self.blobs, hostname, postmaster, self.clock)
 
     @cached_property
     def policy(self) -> RetryPolicy:
@@ -164,26 +133,6 @@ class Wiring(Foundations):
         self.daemon.add(Loop(Every(self.reactor, 300, delays.round, "telling of delays")), Stage.WORK)
 
     # Filing
-
-    @cached_property
-    def accounts(self) -> Accounts:
-        """Where mail for our addresses goes."""
-        postmaster = self.settings.server.postmaster
-        return Accounts(
-            self.directory,
-            self.clock,
-            self.rewriting,
-            postmaster.key if postmaster else "",
-            self.settings.mda.subaddress,
-            self.settings.server.hostname,
-            self.settings.dns.addresses,
-        )
-
-    async def rewriting(self) -> Srs:
-        """Rewrites reverse-paths with the installation's key."""
-        if self._srs is None:
-            self._srs = Srs(await self.directory.secret("srs", self.random(32)), self.clock)
-        return self._srs
 
     @cached_property
     def deliverer(self) -> Deliverer:

@@ -14,7 +14,7 @@ import dns.exception
 import dns.rdata
 
 from mailsuite.dns import wire
-from mailsuite.dns.sts import announcement
+from mailsuite.dns.mta_sts import announcement
 from mailsuite.dns.zonedata import within
 from mailsuite.model.account import DkimKey, Domain
 from mailsuite.model.zone import Record, Zone

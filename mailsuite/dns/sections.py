@@ -5,6 +5,7 @@ RFC 1035 section 4.1, RFC 2181 sections 5.2 and 9, RFC 9471 (glue that does not 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mailsuite.dns import wire
@@ -39,10 +40,11 @@ def records(message: bytes) -> list[Place] | None:
     at, size = question_end(message), len(message)
     if at < 0:
         return None
-    places = []
+    places: list[Place] = []
+    ttls: list[int] = []
     for section in (1, 2, 3):
         for _ in range(int.from_bytes(message[4 + 2 * section : 6 + 2 * section], "big")):
-            owner = wire.read_name(message, at)
+            owner = wire.read_name(message, at, ttls)
             if owner is None or owner[1] + 10 > size:
                 return None
             fixed = owner[1]
@@ -53,6 +55,7 @@ def records(message: bytes) -> list[Place] | None:
             kind = int.from_bytes(message[fixed : fixed + 2], "big")
             ttl = int.from_bytes(message[fixed + 4 : fixed + 8], "big")
             # A TTL with its highest bit set counts as zero (RFC 2181 section 8).
+            ttls.append(fixed + 4)
             places.append(Place(section, at, owner[0].lower(), kind, fixed, 0 if ttl >> 31 else ttl, rdata, end))
             at = end
     return places if at == size else None
@@ -75,7 +78,7 @@ _NAMES = {
 _LENGTHS = {1: 4, 28: 16}
 
 
-def _rdata_sound(message: bytes, place: Place) -> bool:
+def _rdata_sound(message: bytes, place: Place, ttls: Sequence[int]) -> bool:
     if place.type in _LENGTHS:
         return place.end - place.rdata == _LENGTHS[place.type]
     at = place.rdata
@@ -88,7 +91,7 @@ def _rdata_sound(message: bytes, place: Place) -> bool:
     before, names, after = _NAMES[place.type]
     at += before
     for _ in range(names):
-        name = wire.read_name(message, at)
+        name = wire.read_name(message, at, ttls)
         if name is None or name[1] > place.end:
             return False
         at = name[1]
@@ -98,9 +101,10 @@ def _rdata_sound(message: bytes, place: Place) -> bool:
 def sound(message: bytes) -> list[Place] | None:
     """As :func:`records`, and every rdata that a client would have to expand is well-formed too."""
     places = records(message)
-    if places is None or not all(_rdata_sound(message, place) for place in places):
+    if places is None:
         return None
-    return places
+    ttls = [place.fixed + 4 for place in places]
+    return places if all(_rdata_sound(message, place, ttls) for place in places) else None
 
 
 def soa_minimum(message: bytes, place: Place) -> int:

@@ -6,6 +6,8 @@ RFC 1035 section 4.1, RFC 2181, RFC 6891. Nothing here raises on any bytes.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -87,33 +89,43 @@ def name_end(data: bytes, at: int) -> int:
     return -1
 
 
-def read_name(data: bytes, at: int) -> tuple[bytes, int] | None:
+def read_name(data: bytes, at: int, changing: Sequence[int] | None = None) -> tuple[bytes, int] | None:
     """A name that may be compressed: expanded, and where it ends. None when it is malformed.
 
-    A pointer must point before the labels that led to it (RFC 1035 section 4.1.4: a prior occurrence), which also
-    rules out loops.
+    A pointer must lead to a name that ends before the labels that led to it (RFC 1035 section 4.1.4: a prior
+    occurrence), which also rules out loops. ``changing``: where the TTLs of a message stand, in order. With it no
+    pointer may lead into one of them or the header: what it finds there is another name as soon as they are rewritten.
     """
     labels = bytearray()
-    end, run, size = -1, at, len(data)
-    while at < size:
+    end, run, limit = -1, at, len(data)
+    while at < limit:
         length = data[at]
         if length < 64:
             labels += data[at : at + length + 1]
             at += length + 1
-            if at > size or len(labels) > 255:
+            if at > limit or len(labels) > 255:
                 return None
-            if not length:
-                return bytes(labels), at if end < 0 else end
-        elif length >= 0xC0 and at + 1 < size:
-            target = (length & 0x3F) << 8 | data[at + 1]
+            if length:
+                continue
             if end < 0:
-                end = at + 2
-            if target >= run:
-                return None
-            at = run = target
-        else:
+                return bytes(labels), at
+            return None if changing is not None and _changes(run, at, changing) else (bytes(labels), end)
+        if length < 0xC0 or at + 1 >= limit:
             return None
+        if end < 0:
+            end = at + 2
+        elif changing is not None and _changes(run, at + 2, changing):
+            return None
+        target = (length & 0x3F) << 8 | data[at + 1]
+        if target >= run:
+            return None
+        limit, at, run = run, target, target
     return None
+
+
+def _changes(start: int, end: int, changing: Sequence[int]) -> bool:
+    before = bisect_left(changing, end)
+    return start < HEADER or (before > 0 and changing[before - 1] + 4 > start)
 
 
 def parse_query(data: bytes) -> Query | None:

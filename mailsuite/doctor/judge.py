@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mailsuite.dns.mta_sts import announcements, covers, parse_policy, record_id
 from mailsuite.mailauth.dkimkey import read_key
 from mailsuite.mailauth.dmarcrecord import is_record, read_record
 from mailsuite.model.diagnosis import State
+from mailsuite.model.sts import StsMode
 from mailsuite.model.verdict import SpfResult
 
 Judgement = tuple[State, str]
@@ -134,25 +136,22 @@ def tlsa(found: Sequence[str], expected: Sequence[str], authenticated: bool) -> 
 
 def sts(found: Sequence[str], policy: str | None, fault: str, hostname: str) -> Judgement:
     """The announcement and the policy behind it (RFC 8461); ``policy`` None: it was not got, ``fault`` says why."""
-    records = [text for text in found if text.replace(" ", "").startswith("v=STSv1;")]
+    records = announcements(found)
     if not records:
         return State.CHOICE, "it is not published: other hosts then do not insist on TLS"
     if len(records) > 1:
         return State.WRONG, f"there are {len(records)} of them; then none counts (RFC 8461 section 3.1)"
+    if record_id(records) is None:
+        return State.WRONG, "it has no id of 1 to 32 letters and digits, or not the right form; then it does not count"
     if policy is None:
         return State.WRONG, f"it is announced but cannot be fetched: {fault}"
-    lines = dict(line.partition(":")[::2] for line in policy.split("\n") if not line.startswith("mx:"))
-    patterns = [line.partition(":")[2].strip().lower() for line in policy.split("\n") if line.startswith("mx:")]
-    if lines.get("version", "").strip() != "STSv1" or lines.get("mode", "").strip() not in (
-        "testing",
-        "enforce",
-        "none",
-    ):
-        return State.WRONG, "the policy has no version STSv1 or no mode"
-    wild = f"*.{hostname.partition('.')[2]}"
-    if lines["mode"].strip() != "none" and hostname not in patterns and wild not in patterns:
+    try:
+        asked = parse_policy(policy)
+    except ValueError as error:
+        return State.WRONG, f"the policy has no version STSv1 or is otherwise none: {error}"
+    if asked.mode is not StsMode.NONE and not covers(asked, hostname):
         return State.WRONG, f"the policy does not name {hostname}: hosts that honour it will not deliver here"
-    return State.RIGHT, f"mode {lines['mode'].strip()}"
+    return State.RIGHT, f"mode {asked.mode.value}"
 
 
 def pointer(names: Sequence[str], confirmed: Sequence[str], hostname: str) -> Judgement:

@@ -80,7 +80,7 @@ class Deliverer:
     async def plain(self, message: QueuedMessage, job: Job, content: bytes) -> Plain | None:
         """What the job comes to when all its recipients are mailboxes here and nothing else is to be done."""
         recipients = job.open_recipients
-        if job.destination == SENT or message.id.startswith(NOTICE) or _suspect(message, job):
+        if job.destination == SENT or message.id.startswith(NOTICE) or message.quarantines(job):
             return None
         accounts: dict[str, Account] = {}
         for recipient in recipients:
@@ -114,7 +114,7 @@ class Deliverer:
         refused = await self._accounts.answer(message.envelope, address) if returned else route.problem
         if refused is not None:
             return refused, False
-        if _suspect(message, job):
+        if message.quarantines(job):
             return await self._keep_suspect(message, job, address, route, read), False
         if returned:
             return await self._forwarder.give_back(message, recipient, content, read.description.structure), False
@@ -203,10 +203,6 @@ def _filing(message: QueuedMessage, where: str, account: Account, read: _Read) -
         verdict=read.verdict,
         text=read.text,
     )
-
-
-def _suspect(message: QueuedMessage, job: Job) -> bool:
-    return any(entry.quarantine for entry in message.plan if job.id == f"{message.id}.{entry.n}")
 
 
 def _opaque(content: bytes) -> Description:

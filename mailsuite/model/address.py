@@ -63,6 +63,17 @@ class Address:
         return cls(local, domain)
 
 
+def is_address(host: str) -> bool:
+    """Is it an IP, or an address literal, and no name?"""
+    if host.startswith("["):
+        return True
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def canonical_ip(text: str) -> str:
     """An IP address in the one form in which it can be compared; IPv4 within IPv6 is IPv4. Raises ValueError."""
     ip = ip_address(text)

@@ -15,6 +15,10 @@ class Recipient:
     notify: tuple[str, ...] = ()
     orcpt: str = ""
 
+    def wants(self, kind: str) -> bool:
+        """Is the originator to be told of this kind? Who gives no NOTIFY asks for FAILURE and DELAY (RFC 3461 4.1)."""
+        return kind in (self.notify or ("FAILURE", "DELAY"))
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:

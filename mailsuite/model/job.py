@@ -78,6 +78,10 @@ class QueuedMessage:
         """When its delivery may begin: its age counts from then."""
         return max(self.created, self.not_before)
 
+    def quarantines(self, job: Job) -> bool:
+        """Is this job of its plan for the Spam folder?"""
+        return any(entry.quarantine for entry in self.plan if job.id == f"{self.id}.{entry.n}")
+
 
 class RecipientState(StrEnum):
     """Where one recipient of a job stands."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import ip_address
 
 from mailsuite.interfaces.resolver import Answer, INameResolver
 from mailsuite.interfaces.transfer import Host
+from mailsuite.model.address import is_address
 from mailsuite.model.errors import LookupFailed
 from mailsuite.model.tls_policy import Tlsa, TlsLevel, TlsPolicy
 
@@ -82,7 +82,7 @@ class Dane:
         ``host`` must come from a secure source. Raises LookupFailed when the records may be there but cannot be had,
         e.g. because their signatures are wrong: then nothing may be sent to the host (RFC 7672 section 2.1.2).
         """
-        if _is_address(host.name):
+        if is_address(host.name):
             return None
         for base in await self._bases(host.name):
             answer = await self._resolver.lookup(tlsa_name(base, host.port), "TLSA")
@@ -115,11 +115,3 @@ class Dane:
     async def _secure_address(self, name: str) -> bool:
         answers: list[Answer] = [await self._resolver.lookup(name, kind) for kind in ("AAAA", "A")]
         return all(answer.authenticated for answer in answers if answer.data)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True

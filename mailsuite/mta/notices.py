@@ -26,11 +26,6 @@ _POSTMASTER = "p"
 _NOTICE_ID = re.compile(r"-[fdsr][0-9]*(?:-[0-9a-f]{8})?\Z")
 
 
-def wants(result: RecipientResult, kind: str) -> bool:
-    """Did the originator ask for notices of this kind? Who says nothing asks for FAILURE and DELAY (RFC 3461 4.1)."""
-    return kind in (result.recipient.notify or ("FAILURE", "DELAY"))
-
-
 @implementer(INotices)
 class Notices:
     """INotices over the queue: one notice for each attempt and kind.
@@ -58,19 +53,19 @@ class Notices:
             if message.account is None and _NOTICE_ID.search(message.id):
                 await self._send(message, job, results, Action.FAILED, _POSTMASTER + _of(job, results), to_admin=True)
             return
-        wanted = [result for result in results if wants(result, "FAILURE")]
+        wanted = [result for result in results if result.recipient.wants("FAILURE")]
         await self._send(message, job, wanted, Action.FAILED, _KINDS[Action.FAILED] + _of(job, wanted))
 
     async def delayed(self, message: QueuedMessage, job: Job, results: Sequence[RecipientResult], until: int) -> None:
         """See INotices. Its id is the job's alone: there is one in a job's life."""
-        wanted = [result for result in results if wants(result, "DELAY")]
+        wanted = [result for result in results if result.recipient.wants("DELAY")]
         await self._send(message, job, wanted, Action.DELAYED, _KINDS[Action.DELAYED], until)
 
     async def succeeded(
         self, message: QueuedMessage, job: Job, results: Sequence[RecipientResult], relayed: bool
     ) -> None:
         """See INotices."""
-        wanted = [result for result in results if wants(result, "SUCCESS")]
+        wanted = [result for result in results if result.recipient.wants("SUCCESS")]
         action = Action.RELAYED if relayed else Action.DELIVERED
         await self._send(message, job, wanted, action, _KINDS[action] + _of(job, wanted))
 

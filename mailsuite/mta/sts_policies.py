@@ -11,12 +11,12 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 from twisted.logger import Logger
 
+from mailsuite.dns.mta_sts import parse_policy, record_id
 from mailsuite.interfaces.policy_fetcher import IPolicyFetcher
 from mailsuite.interfaces.resolver import INameResolver
 from mailsuite.interfaces.sts_cache import IStsCache
 from mailsuite.model.errors import MailError, PolicyUnavailable
 from mailsuite.model.sts import CachedSts, StsPolicy
-from mailsuite.mta.mta_sts import parse_policy, record_id
 
 PAUSE = 5 * 60 * 1000
 """Milliseconds for which a policy that could not be fetched is not asked for again."""

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from twisted.logger import Logger
 
+from mailsuite.dns.mta_sts import covers
 from mailsuite.interfaces.transfer import Host
 from mailsuite.model.errors import DestinationDown, LookupFailed
 from mailsuite.model.sts import StsMode, StsPolicy
 from mailsuite.model.tls_policy import OPPORTUNISTIC, TlsLevel, TlsPolicy
 from mailsuite.mta.dane import Dane
-from mailsuite.mta.mta_sts import covers
 from mailsuite.mta.sts_policies import StsPolicies
 
 

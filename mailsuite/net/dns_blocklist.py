@@ -60,17 +60,28 @@ class BlocklistFiles(Service):
 
     async def look(self) -> None:
         """Read the lists if one has changed. Never raises."""
-        seen = [stamp(path) for path in self._paths]
-        if seen == self._seen:
-            return
-        self._seen = seen
         try:
-            blocklist = await self._threads.run(lambda: Blocklist(self._lines(), self._allowed, Pace()))
+            blocklist: Blocklist | None = await self._threads.run(self._changed)
         except Exception:
             self.log.failure("the blocklists could not be read; the old ones hold")
             return
-        self._serve(blocklist)
-        self.log.info("{count} names are blocked", count=len(blocklist))
+        if blocklist is not None:
+            self._serve(blocklist)
+            self.log.info("{count} names are blocked", count=len(blocklist))
+
+    def _changed(self) -> Blocklist | None:
+        """The lists read anew; None when none of them has changed."""
+        seen = self._stamps()
+        if seen == self._seen:
+            return None
+        self._seen = seen
+        blocklist = Blocklist(self._lines(), self._allowed, Pace())
+        if self._stamps() != seen:
+            self._seen = None  # one changed meanwhile: who knows whether it was read before or after that
+        return blocklist
+
+    def _stamps(self) -> list[Stamp]:
+        return [stamp(path) for path in self._paths]
 
     def _lines(self) -> Iterator[str]:
         for path in self._paths:

@@ -24,10 +24,10 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IResponse
 from zope.interface import implementer
 
+from mailsuite.dns.mta_sts import MAX_SIZE
 from mailsuite.interfaces.policy_fetcher import IPolicyFetcher
 from mailsuite.interfaces.resolver import INameResolver
 from mailsuite.model.errors import MailError, PolicyUnavailable
-from mailsuite.mta.mta_sts import MAX_SIZE
 from mailsuite.net.tls_client import roots
 
 PATIENCE = 60.0

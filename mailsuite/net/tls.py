@@ -5,7 +5,6 @@ RFC 3207, RFC 6066 section 3 (SNI), RFC 7435, RFC 8996.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,14 +121,3 @@ def in_words(transport: Any) -> str:
     """Protocol and cipher of a transport on which TLS is on, e.g. "TLSv1.3 TLS_AES_256_GCM_SHA384"."""
     connection = transport.getHandle()
     return f"{connection.get_protocol_version_name()} {connection.get_cipher_name()}"
-
-
-def is_address(host: str) -> bool:
-    """Is it an IP, or an address literal, and no name?"""
-    if host.startswith("["):
-        return True
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

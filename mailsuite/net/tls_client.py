@@ -21,9 +21,9 @@ from twisted.internet.ssl import Certificate, CertificateOptions, TLSVersion, pl
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from mailsuite.model.address import is_address
 from mailsuite.model.errors import DestinationDown
 from mailsuite.model.tls_policy import Tlsa, TlsLevel, TlsPolicy
-from mailsuite.net.tls import is_address
 
 _DIGESTS = {1: sha256, 2: sha512}
 

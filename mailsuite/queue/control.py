@@ -12,11 +12,12 @@ from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.interfaces.notices import INotices
 from mailsuite.interfaces.schedule import DestinationState, IDeliverySchedule, Turn
 from mailsuite.model.errors import ScheduleUnavailable
-from mailsuite.model.job import HISTORY, Attempt, Job, JobState, JobUpdate, Lane, RecipientResult, RecipientState
+from mailsuite.model.job import Job, JobState, Lane, RecipientResult, RecipientState
 from mailsuite.model.queue_view import Entry, JobQuery, Share
 from mailsuite.model.status import Status
 from mailsuite.queue.accept import due
 from mailsuite.queue.explain import Reason, explain
+from mailsuite.queue.settle import given_up
 
 log = Logger()
 
@@ -155,21 +156,13 @@ class Control:
         job = await self._jobs.job(entry.job.id)
         if job is None or job.state is not JobState.HELD:
             return self._not_done(entry.job)
-        failures = {
-            r.recipient.address.key: replace(r, state=RecipientState.FAILED, status=_given_up(r), at=now)
-            for r in job.recipients
-            if not r.state.final
-        }
-        await self._notices.failed(entry.message, job, tuple(failures.values()))
-        update = JobUpdate(
-            state=JobState.DONE,
-            next_attempt=now,
-            attempts=job.attempts + 1,
-            recipients=tuple(failures.get(r.recipient.address.key, r) for r in job.recipients),
-            history=(*job.history, Attempt(now, self._name, _GIVEN_UP.text))[-HISTORY:],
-            delay_notice_at=job.delay_notice_at,
-        )
-        if not await self._control.close(job.id, job.epoch, update):
+
+        def ended(result: RecipientResult) -> RecipientResult:
+            return replace(result, state=RecipientState.FAILED, status=_given_up(result), at=now)
+
+        settlement = given_up(job, ended, self._name, now, _GIVEN_UP.text)
+        await self._notices.failed(entry.message, job, settlement.failures)
+        if not await self._control.close(job.id, job.epoch, settlement.update):
             return self._not_done(entry.job)
         await self._tell_schedule(job, again=False)
         log.info("{job_id} given up by {by}", job_id=job.id, by=self._name)

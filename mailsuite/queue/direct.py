@@ -21,7 +21,7 @@ from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.event import Changed, Event, Toast
 from mailsuite.model.job import Job, Outcome, QueuedMessage
 from mailsuite.model.message import Filed
-from mailsuite.queue.settle import RetryPolicy, settle
+from mailsuite.queue.settle import RetryPolicy, log_outcomes, settle
 
 log = Logger()
 
@@ -179,14 +179,7 @@ class Direct:
                     events.append(Toast(filing.account, filing.description.subject, filed.conversation))
             for outcome in plain.outcomes:
                 self._counted(outcome)
-                log.info(
-                    "{job_id} {state} <{recipient}> {status}",
-                    job_id=ending.job.id,
-                    state=outcome.state.value,
-                    recipient=str(outcome.recipient.address),
-                    status=str(outcome.status),
-                    mx="",
-                )
+            log_outcomes(ending.job, plain.outcomes)
         # One event tells of all that a batch brought to a folder.
         for (account, folder), seq in newest.items():
             await self._events.publish(Changed(account, folder, seq))

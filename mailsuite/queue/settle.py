@@ -101,6 +101,19 @@ async def tell(notices: INotices, message: QueuedMessage, job: Job, settlement: 
         log.failure("{job_id}: the originator could not be told", job_id=job.id)
 
 
+def log_outcomes(job: Job, outcomes: Sequence[Outcome]) -> None:
+    """A line for each recipient: what became of it."""
+    for outcome in outcomes:
+        log.info(
+            "{job_id} {state} <{recipient}> {status}",
+            job_id=job.id,
+            state=outcome.state.value,
+            recipient=str(outcome.recipient.address),
+            status=str(outcome.status),
+            mx=outcome.mx,
+        )
+
+
 def _expired(result: RecipientResult, now: int) -> RecipientResult:
     last = "" if result.status is None else f"; last answer: {result.status}"
     # RFC 3463 section 3.5: X.4.7 is "delivery time expired".
@@ -146,8 +159,8 @@ def settle(
     elif all(r.state.final for r in results):
         state = JobState.DONE
     delayed = delay_due(message, job, now, policy, results) if state is JobState.PENDING else ()
-    taken = [r for r in new if r.state is RecipientState.DELIVERED and "SUCCESS" in r.recipient.notify]
-    if any(entry.quarantine for entry in message.plan if job.id == f"{message.id}.{entry.n}"):
+    taken = [r for r in new if r.state is RecipientState.DELIVERED and r.recipient.wants("SUCCESS")]
+    if message.quarantines(job):
         taken = []  # whoever forged it is not told that the address exists, nor whoever was forged
     local = job.lane is Lane.LOCAL
     passed = {key for key, outcome in by_key.items() if outcome.dsn_passed}
@@ -185,8 +198,7 @@ def delay_due(
     if told or message.envelope.reverse_path is None or job.destination == SENT or _unanswerable(message, job):
         return ()
     standing = job.recipients if results is None else results
-    # RFC 3461 section 4.1: who gave no NOTIFY is told.
-    return tuple(r for r in standing if not r.state.final and "DELAY" in (r.recipient.notify or ("DELAY",)))
+    return tuple(r for r in standing if not r.state.final and r.recipient.wants("DELAY"))
 
 
 def waiting(

@@ -37,7 +37,7 @@ from mailsuite.model.status import Status
 from mailsuite.queue.breaker import Breaker
 from mailsuite.queue.rebuild import rebuild
 from mailsuite.queue.recent import Recent
-from mailsuite.queue.settle import RetryPolicy, Settlement, settle, tell, waiting
+from mailsuite.queue.settle import RetryPolicy, Settlement, log_outcomes, settle, tell, waiting
 from mailsuite.queue.turn import Turn, Worked
 
 log = Logger()
@@ -289,15 +289,7 @@ class Worker:
             await self._tell(message, job, settlement)
             if not await self._record(job, settlement.update):
                 log.warn("{job_id}: the result came too late, another worker has the job", job_id=job.id)
-            for outcome in outcomes:
-                log.info(
-                    "{job_id} {state} <{recipient}> {status}",
-                    job_id=job.id,
-                    state=outcome.state.value,
-                    recipient=str(outcome.recipient.address),
-                    status=str(outcome.status),
-                    mx=outcome.mx,
-                )
+            log_outcomes(job, outcomes)
         except StoreUnavailable:
             return await self._release(job, self.tools.clock() + BUSY_PAUSE)
         except Postponed as pause:

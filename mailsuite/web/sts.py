@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from twisted.web.server import Request
 
-from mailsuite.dns.sts import policy_text
+from mailsuite.dns.mta_sts import policy_text
 from mailsuite.web.errors import PageNotFound
 
 _LABEL = "mta-sts."

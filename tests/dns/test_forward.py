@@ -107,6 +107,29 @@ class ExchangeTests(SynchronousTestCase):
             self.assertEqual(self.exchange.judge(head + record), Verdict.TRUNCATED)
         self.assertLess(time.process_time() - begun, 0.5)
 
+    def test_pointers_into_the_header(self) -> None:
+        """No name stands there: what they find changes with the counts, e.g. when the client's OPT is added."""
+        head = made(self.exchange).to_wire()[:26]
+        head = head[:6] + b"\0\1\0\0\0\0" + head[12:]
+        for at in range(12):
+            pointer = bytes((0xC0, at))
+            for record in (pointer + b"\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1", b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\2" + pointer):
+                self.assertEqual(self.exchange.judge(head + record), Verdict.TRUNCATED, at)
+
+    def test_pointers_into_a_ttl(self) -> None:
+        """Nor there: it grows less in the cache. A label that reaches into one is no name either."""
+        question = made(self.exchange).to_wire()[:26]
+        head = question[:6] + b"\0\2\0\0\0\0" + question[12:]
+        for at, expected in (
+            (38, Verdict.GOOD),  # the rdata, which stays
+            (32, Verdict.TRUNCATED),
+            (35, Verdict.TRUNCATED),
+            (30, Verdict.TRUNCATED),  # from the class on: a label of one octet, whose end is in the TTL
+        ):
+            first = b"\xc0\x0c\0\x10\1\1\0\1\0\0\0\1\0"
+            second = bytes((0xC0, at)) + b"\0\x63\0\1\0\0\0\x3c\0\0"
+            self.assertEqual(self.exchange.judge(head + first + second), expected, at)
+
     @settings(max_examples=300, deadline=None)
     @given(st.binary(max_size=200), st.booleans())
     def test_any_bytes(self, data: bytes, ours: bool) -> None:

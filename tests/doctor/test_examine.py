@@ -12,9 +12,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
+from mailsuite.dns.mta_sts import policy_text
 from mailsuite.dns.records import MailHost, hosted_zones, text_of
 from mailsuite.dns.resolve import Delegation
-from mailsuite.dns.sts import policy_text
 from mailsuite.dns.zonefile import read_zone_file, write_zone_file
 from mailsuite.doctor.examine import Doctor
 from mailsuite.doctor.seek import Seeker
@@ -254,11 +254,13 @@ class WrongTests(DoctorCase):
             (unreachable, "expired"),
             (lambda: "version: STSv1\nmode: enforce\nmx: other.example\nmax_age: 1\n", "does not name"),
             (lambda: "<html>", "no version"),
+            (lambda: "version: STSv1\nmode: enforce\nmx: mail.alpha.example\n", "max_age"),
         ):
             self.policy = policy
             found = self.finding(await self.examine(), "TXT", name)
             self.assertEqual(found.state, State.WRONG)
             self.assertIn(word, found.text)
+        await self.fault("TXT", name, ["v=STSv1; id=not-so;"], "1 to 32 letters and digits")
 
     async def test_a_stale_resolver_is_told(self) -> None:
         """The domain's own servers decide; what the resolver still says is told with its time."""

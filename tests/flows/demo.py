@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlencode
 
+from mailsuite.cli.demo import prepare
+
 PASSWORD = "correct-horse-battery"
 SMTP, DNS, WEB = 2525, 5300, 8080
 _PORTS = (SMTP, DNS, WEB, 2587, 2465)
@@ -124,15 +126,31 @@ class Demo:
 
     def route(self, domain: str, target: str) -> None:
         """Send a domain's mail to ``host:port``; takes effect at the next start."""
-        text = self.config.read_text()
+        text = self._configured()
         if "[route]" not in text:
             text += "\n[route]\n"
         self.config.write_text(text.replace("[route]\n", f'[route]\n"{domain}" = "{target}"\n'))
 
     def set(self, section: str, key: str, value: str) -> None:
         """Put a line of TOML into a section of the configuration; takes effect at the next start."""
-        text = re.sub(rf"(?m)^{key} = .*\n", "", self.config.read_text())
+        text = re.sub(rf"(?m)^{key} = .*\n", "", self._configured())
         self.config.write_text(text.replace(f"[{section}]\n", f"[{section}]\n{key} = {value}\n"))
+
+    def _configured(self) -> str:
+        if not self.config.exists():
+            prepare(self.directory, self.offset)
+        return self.config.read_text()
+
+    def dig(self, name: str, kind: str, *options: str) -> list[str]:
+        """What dig says of the demonstration's DNS, by lines; short unless ``options`` say otherwise."""
+        port = str(DNS + self.offset)
+        done = subprocess.run(
+            ["dig", "@127.0.0.1", "-p", port, "+short", "+tries=1", *options, name, kind],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout.splitlines()
 
     def mailctl(self, *arguments: str) -> str:
         """Run mailctl beside the demonstration; what it prints."""
@@ -162,6 +180,45 @@ class Demo:
         pages = Pages(WEB + self.offset)
         pages.login(address)
         return pages
+
+
+class Stranger(smtplib.SMTP):
+    """A client whom a balancer names: ``address`` comes by the PROXY protocol."""
+
+    def __init__(self, port: int, address: str, hostname: str = "out.remote.example") -> None:
+        self._header = f"PROXY TCP4 {address} 192.0.2.25 40000 25\r\n".encode()
+        super().__init__("127.0.0.1", port, local_hostname=hostname, timeout=30)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        peer = socket.create_connection((host, port), timeout)
+        peer.sendall(self._header)
+        return peer
+
+
+class WithDemo:
+    """Of a test case: one demonstration for all its tests."""
+
+    demo: Demo
+
+    @classmethod
+    def configure(cls, demo: Demo) -> None:
+        """What the case needs set or started before."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        """Start it."""
+        cls.demo = Demo()
+        try:
+            cls.configure(cls.demo)
+            cls.demo.start()
+        except BaseException:
+            cls.demo.remove()
+            raise
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        """End it."""
+        cls.demo.remove()
 
 
 class Pages:

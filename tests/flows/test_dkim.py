@@ -13,8 +13,8 @@ import dkim
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.flows.demo import DNS, Demo, Pages, until
-from tests.lab.postfix import free_port
+from mailsuite.testing.ports import free_port
+from tests.flows.demo import Demo, Pages, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers]
 
@@ -42,8 +42,6 @@ class DkimFlowTests(SynchronousTestCase):
         self.addCleanup(process.terminate)
         self.demo = Demo()
         self.addCleanup(self.demo.remove)
-        self.demo.start()
-        self.demo.stop()
         self.demo.route("remote.example", f"127.0.0.1:{port}")
         self.demo.set("dns", "ttl", '"3s"')
         self.demo.start()
@@ -52,13 +50,7 @@ class DkimFlowTests(SynchronousTestCase):
 
     def txt(self, name: bytes, timeout: int = 5) -> bytes:
         """A TXT record as the demonstration's DNS has it."""
-        done = subprocess.run(
-            ["dig", "@127.0.0.1", "-p", str(DNS + self.demo.offset), "+short", name.decode(), "TXT"],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return "".join(re.findall(r'"([^"]*)"', done.stdout)).encode()
+        return "".join(re.findall(r'"([^"]*)"', "".join(self.demo.dig(name.decode(), "TXT")))).encode()
 
     def send(self) -> bytes:
         """Write a message; it as it came to smtp-sink."""

@@ -8,36 +8,17 @@ import time
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.flows.demo import DNS, Demo, until
+from tests.flows.demo import DNS, WithDemo, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers]
 
 
-class DnsControlTests(SynchronousTestCase):
+class DnsControlTests(WithDemo, SynchronousTestCase):
     """What an admin changes, as dig sees it."""
-
-    demo: Demo
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        """One demonstration for all."""
-        cls.demo = Demo()
-        cls.demo.start()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        """End it."""
-        cls.demo.remove()
 
     def dig(self, name: str, kind: str) -> str:
         """The short answer of dig."""
-        done = subprocess.run(
-            ["dig", "@127.0.0.1", "-p", str(DNS + self.demo.offset), "+short", "+tries=1", name, kind],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return done.stdout.strip()
+        return "\n".join(self.demo.dig(name, kind))
 
     def refused(self, *arguments: str) -> str:
         """What mailctl says when it fails."""

@@ -3,56 +3,30 @@
 from __future__ import annotations
 
 import re
-import smtplib
-import socket
 import subprocess
 
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.flows.demo import SMTP, Demo, until
+from mailsuite.testing.ports import free_port
+from tests.flows.demo import SMTP, Demo, Stranger, WithDemo, until
 from tests.flows.store import verdict_of
-from tests.lab.postfix import free_port
 
 pytestmark = [pytest.mark.slow]
 
 ALICE = "alice@alpha.example"
 
 
-class Stranger(smtplib.SMTP):
-    """A client behind the PROXY protocol."""
-
-    def __init__(self, port: int, address: str) -> None:
-        self._header = f"PROXY TCP4 {address} 192.0.2.25 40000 25\r\n".encode()
-        super().__init__("127.0.0.1", port, local_hostname="out.remote.example", timeout=30)
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        peer = socket.create_connection((host, port), timeout)
-        peer.sendall(self._header)
-        return peer
-
-
-class EdgeTests(SynchronousTestCase):
+class EdgeTests(WithDemo, SynchronousTestCase):
     """One demonstration; beta.example has the addresses that its own zone says."""
 
-    demo: Demo
-
     @classmethod
-    def setUpClass(cls) -> None:
-        """Start it: 127.0.0.0/8 is a balancer, nobody is exempt, outside names have no server."""
-        cls.demo = Demo()
-        cls.demo.start()
-        cls.demo.stop()
-        cls.demo.set("mx", "proxy_from", '["127.0.0.0/8"]')
-        cls.demo.set("mx", "unknown_recipients", "3")
-        cls.demo.set("mx", "messages_per_minute", "8")
-        cls.demo.set("dns", "upstreams", f'["127.0.0.1:{free_port()}"]')
-        cls.demo.start()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        """End it."""
-        cls.demo.remove()
+    def configure(cls, demo: Demo) -> None:
+        """127.0.0.0/8 is a balancer, nobody is exempt, outside names have no server."""
+        demo.set("mx", "proxy_from", '["127.0.0.0/8"]')
+        demo.set("mx", "unknown_recipients", "3")
+        demo.set("mx", "messages_per_minute", "8")
+        demo.set("dns", "upstreams", f'["127.0.0.1:{free_port()}"]')
 
     def stranger(self, address: str) -> Stranger:
         """Connected."""

@@ -10,32 +10,21 @@ import subprocess
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.flows.demo import WEB, Demo, Pages, until
-from tests.lab.postfix import free_port
+from mailsuite.testing.ports import free_port
+from tests.flows.demo import WEB, Demo, Pages, WithDemo, until
 
 pytestmark = [pytest.mark.slow]
 
 ALICE = "alice@alpha.example"
 
 
-class FaultTests(SynchronousTestCase):
+class FaultTests(WithDemo, SynchronousTestCase):
     """One demonstration; each test leaves it whole."""
 
-    demo: Demo
-
     @classmethod
-    def setUpClass(cls) -> None:
-        """Start it, its upstream DNS server being dead."""
-        cls.demo = Demo()
-        cls.demo.start()
-        cls.demo.stop()
-        cls.demo.set("dns", "upstreams", f'["127.0.0.1:{free_port()}"]')
-        cls.demo.start()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        """End it."""
-        cls.demo.remove()
+    def configure(cls, demo: Demo) -> None:
+        """Its upstream DNS server is dead."""
+        demo.set("dns", "upstreams", f'["127.0.0.1:{free_port()}"]')
 
     def health(self) -> tuple[int, str]:
         """What /healthz says."""

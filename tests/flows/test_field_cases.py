@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.flows.demo import PASSWORD, Demo, until
+from tests.flows.demo import PASSWORD, WithDemo, until
 from tests.flows.store import verdict_of
 from tests.mime import tnef_files
 
@@ -24,21 +24,8 @@ BODY = re.compile(r"/mail/m/[^/\"]+/body")
 INNER = b"MAIL FROM:<x@evil.example>\r\nRCPT TO:<alice@alpha.example>\r\nDATA\r\nSubject: b\r\n\r\ntwo\r\n.\r\n"
 
 
-class FieldCaseTests(SynchronousTestCase):
+class FieldCaseTests(WithDemo, SynchronousTestCase):
     """One demonstration, whose host has the address 127.0.0.1."""
-
-    demo: Demo
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        """Start it."""
-        cls.demo = Demo()
-        cls.demo.start()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        """End it."""
-        cls.demo.remove()
 
     def sessions(self) -> Iterator[tuple[int, smtplib.SMTP]]:
         """A session that may say MAIL on each port."""

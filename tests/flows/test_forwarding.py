@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import smtplib
-import socket
 import sqlite3
-import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import dns.message
-import dns.rcode
-import dns.rdatatype
-import dns.rrset
 import pytest
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from mailsuite.testing.ports import free_port
 from mailsuite.testing.smtp_peers import Received, ScriptedServer
-from tests.flows.demo import SMTP, Demo, until
+from tests.flows.demo import SMTP, Demo, Stranger, WithDemo, until
+from tests.flows.names import Names
 from tests.flows.store import filed_subjects
-from tests.lab.postfix import free_port
 
 pytestmark = [pytest.mark.slow]
 
@@ -35,47 +30,6 @@ RECORDS = {
     ("remote.example.", "TXT"): '"v=spf1 ip4:203.0.113.0/24 -all"',
     ("remote.example.", "MX"): "10 mx.remote.example.",
 }
-
-
-class Names(threading.Thread):
-    """A resolver that knows RECORDS; no other name exists."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-
-    def run(self) -> None:
-        while True:
-            data, client = self._socket.recvfrom(4096)
-            if not data:
-                return
-            query = dns.message.from_wire(data)
-            (question,) = query.question
-            name, kind = question.name.to_text().lower(), dns.rdatatype.to_text(question.rdtype)
-            reply = dns.message.make_response(query, recursion_available=True)
-            if found := RECORDS.get((name, kind)):
-                reply.answer.append(dns.rrset.from_text(question.name, 300, "IN", kind, found))
-            elif name not in {known for known, _ in RECORDS}:
-                reply.set_rcode(dns.rcode.NXDOMAIN)
-            self._socket.sendto(reply.to_wire(), client)
-
-    def stop(self) -> None:
-        """End the thread."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.sendto(b"", ("127.0.0.1", self.port))
-        self.join(5)
-        self._socket.close()
-
-
-class Stranger(smtplib.SMTP):
-    """A host of remote.example, whom a balancer names."""
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        peer = socket.create_connection((host, port), timeout)
-        peer.sendall(b"PROXY TCP4 203.0.113.5 192.0.2.25 40000 25\r\n")
-        return peer
 
 
 def notice(to: str, recipient: str) -> bytes:
@@ -95,32 +49,27 @@ def notice(to: str, recipient: str) -> bytes:
     ).encode()
 
 
-class ForwardingTests(TestCase):
+class ForwardingTests(WithDemo, TestCase):
     """One demonstration for all; target.example and remote.example are one scripted host."""
 
-    demo: Demo
     names: Names
     port: int
 
     @classmethod
-    def setUpClass(cls) -> None:
-        """Start it: 127.0.0.0/8 is a balancer, outside names are those of ``Names``."""
-        cls.demo = Demo()
-        cls.demo.start()
-        cls.demo.stop()
-        cls.names = Names()
+    def configure(cls, demo: Demo) -> None:
+        """127.0.0.0/8 is a balancer, outside names are those of RECORDS."""
+        cls.names = Names(RECORDS)
         cls.names.start()
         cls.port = free_port()
-        cls.demo.set("mx", "proxy_from", '["127.0.0.0/8"]')
-        cls.demo.set("dns", "upstreams", f'["127.0.0.1:{cls.names.port}"]')
+        demo.set("mx", "proxy_from", '["127.0.0.0/8"]')
+        demo.set("dns", "upstreams", f'["127.0.0.1:{cls.names.port}"]')
         for domain in ("target.example", "remote.example"):
-            cls.demo.route(domain, f"127.0.0.1:{cls.port}")
-        cls.demo.start()
+            demo.route(domain, f"127.0.0.1:{cls.port}")
 
     @classmethod
     def tearDownClass(cls) -> None:
         """End both."""
-        cls.demo.remove()
+        super().tearDownClass()
         cls.names.stop()
 
     async def setUp(self) -> None:  # type: ignore[override]
@@ -135,7 +84,7 @@ class ForwardingTests(TestCase):
 
     def stranger(self) -> Stranger:
         """A session."""
-        session = Stranger("127.0.0.1", SMTP + self.demo.offset, local_hostname="mx.remote.example", timeout=30)
+        session = Stranger(SMTP + self.demo.offset, "203.0.113.5", "mx.remote.example")
         self.addCleanup(session.close)
         return session
 

@@ -31,8 +31,6 @@ class HoldOutTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.demo = Demo()
         self.addCleanup(self.demo.remove)
-        self.demo.start()
-        self.demo.stop()
         self.demo.set("mx", "max_sessions", str(IDLE + 100))
         self.demo.start()
         for number in range(5):

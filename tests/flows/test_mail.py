@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.flows.demo import PASSWORD, SMTP, WEB, Demo, Pages, until
+from tests.flows.demo import PASSWORD, SMTP, WEB, Demo, Pages, WithDemo, until
 from tests.lab.postfix import Postfix
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers]
@@ -17,31 +17,26 @@ pytestmark = [pytest.mark.slow, pytest.mark.peers]
 ALICE, BOB, CAROL = "alice@alpha.example", "bob@alpha.example", "carol@beta.example"
 
 
-class MailFlowTests(SynchronousTestCase):
+class MailFlowTests(WithDemo, SynchronousTestCase):
     """One demonstration for all tests; subjects keep them apart."""
 
-    demo: Demo
     postfix: Postfix
 
     @classmethod
-    def setUpClass(cls) -> None:
-        """Start the demonstration with a route to a real Postfix."""
-        cls.demo = Demo()
-        cls.demo.start()
-        cls.demo.stop()
+    def configure(cls, demo: Demo) -> None:
+        """A route to a real Postfix."""
         # Postfix hands replies for alpha.example to the demonstration.
         cls.postfix = Postfix(
             "remote.example",
-            f"transport_maps=inline:{{ {{alpha.example=smtp:[127.0.0.1]:{SMTP + cls.demo.offset}}} }}",
+            f"transport_maps=inline:{{ {{alpha.example=smtp:[127.0.0.1]:{SMTP + demo.offset}}} }}",
         )
         cls.postfix.start()
-        cls.demo.route("remote.example", f"127.0.0.1:{cls.postfix.port}")
-        cls.demo.start()
+        demo.route("remote.example", f"127.0.0.1:{cls.postfix.port}")
 
     @classmethod
     def tearDownClass(cls) -> None:
         """Stop both."""
-        cls.demo.remove()
+        super().tearDownClass()
         cls.postfix.stop()
 
     def test_from_outside(self) -> None:

@@ -14,10 +14,10 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from mailsuite.testing.ports import free_port
 from mailsuite.testing.smtp_peers import EXTENSIONS, ScriptedServer
-from tests.flows.demo import PASSWORD, Demo, until
+from tests.flows.demo import PASSWORD, Demo, WithDemo, until
 from tests.flows.store import ask
-from tests.lab.postfix import free_port
 
 pytestmark = [pytest.mark.slow]
 
@@ -26,30 +26,20 @@ SUBMISSION = 2587
 T = TypeVar("T")
 
 
-class NoticeFlowTests(TestCase):
+class NoticeFlowTests(WithDemo, TestCase):
     """One demonstration for all tests; subjects keep them apart. A message is told of as late after two seconds."""
 
-    demo: Demo
     ports: dict[str, int]
 
     @classmethod
-    def setUpClass(cls) -> None:
-        """Start it, with a route to each host."""
-        cls.demo = Demo()
-        cls.demo.start()
-        cls.demo.stop()
+    def configure(cls, demo: Demo) -> None:
+        """A route to each host, and little patience."""
         cls.ports = {domain: free_port() for domain in ("remote.example", "old.example")}
         for domain, port in cls.ports.items():
-            cls.demo.route(domain, f"127.0.0.1:{port}")
-        cls.demo.set("delivery", "retry", '["1s"]')
-        cls.demo.set("delivery", "retry_limit", "5")
-        cls.demo.set("delivery", "delay_notice", '"2s"')
-        cls.demo.start()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        """End it."""
-        cls.demo.remove()
+            demo.route(domain, f"127.0.0.1:{port}")
+        demo.set("delivery", "retry", '["1s"]')
+        demo.set("delivery", "retry_limit", "5")
+        demo.set("delivery", "delay_notice", '"2s"')
 
     async def host(self, domain: str, replies: dict[str, Sequence[str]], dsn: bool = True) -> ScriptedServer:
         """The host of a domain, until the test's end."""

@@ -18,7 +18,7 @@ import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsuite.testing.temporary import temporary_directory
-from tests.flows.demo import PASSWORD, Demo, until
+from tests.flows.demo import PASSWORD, WithDemo, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers]
 
@@ -34,10 +34,9 @@ set copy = no
 """
 
 
-class SubmissionCase(SynchronousTestCase):
+class SubmissionCase(WithDemo, SynchronousTestCase):
     """One demonstration for all tests of a class."""
 
-    demo: Demo
     clear: int
     wrapped: int
     certificate: Path
@@ -45,15 +44,9 @@ class SubmissionCase(SynchronousTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         """Start it."""
-        cls.demo = Demo()
-        cls.demo.start()
+        super().setUpClass()
         cls.clear, cls.wrapped = 2587 + cls.demo.offset, 2465 + cls.demo.offset
         cls.certificate = cls.demo.directory / "certificate.pem"
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        """Stop it."""
-        cls.demo.remove()
 
     def session(self, port: int, source: str = "127.0.0.1") -> smtplib.SMTP:
         """smtplib as far as AUTH, with the certificate verified; ``source`` is the client's address."""

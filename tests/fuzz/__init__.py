@@ -5,4 +5,7 @@
 
 from __future__ import annotations
 
-TARGETS = ("smtp_commands", "smtp_content", "mime_message", "dkim", "spf", "dmarc", "tnef")
+TARGETS = (
+    *("smtp_commands", "smtp_content", "mime_message", "dkim", "spf", "dmarc", "tnef"),
+    *("dns_query", "dns_response", "dns_zone", "dns_blocklist"),
+)

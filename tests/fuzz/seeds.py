@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from tests.fuzz import dns_seeds
 from tests.mailauth.support import MESSAGE
 from tests.mime import tnef_files as write
 from tests.mime.vectors import VECTORS
@@ -139,10 +140,10 @@ TNEF = {
 
 CORPUS = {
     "smtp_commands": SMTP_COMMANDS, "smtp_content": SMTP_CONTENT, "mime_message": MIME_MESSAGE, "dkim": DKIM,
-    "spf": SPF, "dmarc": DMARC, "tnef": TNEF,
+    "spf": SPF, "dmarc": DMARC, "tnef": TNEF, **dns_seeds.CORPUS,
 }  # fmt: skip
 
-WHOLE = ("mime_message", "tnef")
+WHOLE = ("mime_message", "tnef", *dns_seeds.CORPUS)
 """Targets that take an input without a head."""
 
 WORDS = {
@@ -163,6 +164,7 @@ WORDS = {
     "dmarc": "From: |v=DMARC1;| p=reject;| p=quarantine;| p=none;| sp=| np=| psd=y;| psd=n;| psd=u;| t=y;| adkim=s;| aspf=s;|"
     " rua=mailto:a@b.example|@|.example|xn--|; spf=pass|; dkim=pass|reason=\"|header.from=|(|)|\"|<|>|,",
     "tnef": "x\x02\x01\x00|\x13\x10|\x01\x37|\x1f\x00|\x1e\x00|\x0d\x00|\x00\x10|<script>|<p style=",
+    **dns_seeds.WORDS,
 }  # fmt: skip
 
 
@@ -176,7 +178,8 @@ def main() -> None:
             for number, head in enumerate(heads):
                 (FOLDER / target / f"{name}_{number}").write_bytes(head + octets)
         lines = (
-            '"' + "".join(f"\\x{octet:02X}" for octet in word.encode()) + '"\n' for word in WORDS[target].split("|")
+            '"' + "".join(f"\\x{octet:02X}" for octet in word.encode("latin-1")) + '"\n'
+            for word in WORDS[target].split("|")
         )
         (FOLDER / f"{target}.dict").write_text("".join(lines), "ascii")
 

@@ -9,7 +9,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from mailsuite.dns.sts import policy_text
+from mailsuite.dns.mta_sts import policy_text
 from mailsuite.model.zone import Record, Zone
 from mailsuite.testing.nsd import Nsd, nsd_available
 from tests.flows.demo import until

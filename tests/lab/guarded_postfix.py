@@ -8,7 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.lab.postfix import Postfix, free_port
+from mailsuite.testing.ports import free_port
+from tests.lab.postfix import Postfix
 
 OPENDKIM = """\
 Mode v

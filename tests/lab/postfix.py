@@ -11,17 +11,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from mailsuite.testing.ports import free_port
 from tests.lab.netns import Host
 
 SCRIPT = Path(__file__).with_name("peer_postfix.sh")
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
 
 
 class Postfix:

@@ -18,7 +18,7 @@ from twisted.internet.protocol import DatagramProtocol, Factory
 from twisted.internet.threads import deferToThread
 from twisted.protocols.basic import Int16StringReceiver
 
-from mailsuite.testing.nsd import free_port
+from mailsuite.testing.ports import free_port
 
 reactor: Any = _reactor
 

@@ -12,6 +12,7 @@ import dns.query
 import dns.rcode
 from twisted.internet.task import LoopingCall, deferLater
 
+from mailsuite.dns.blocklist import Blocklist
 from mailsuite.net.dns_blocklist import BlocklistFiles
 from mailsuite.net.dns_forwarder import Forwarder
 from mailsuite.net.dns_server import DnsServer
@@ -114,6 +115,28 @@ class BlocklistTests(BlockingCase):
         (self.folder / "two").write_text("ads.far.test\n\xff\n")
         await self.lists.look()
         self.assertEqual(await self.said("ads.far.test"), "0.0.0.0")
+
+    async def test_a_list_that_comes_and_goes_while_it_is_read(self) -> None:
+        """What a look found is not taken for what it saw before: when the file is gone again, so are its names."""
+        self.block()
+        served: list[Blocklist] = []
+        one, two = self.folder / "one", self.folder / "two"
+
+        class Slow(type(one)):  # type: ignore[misc]
+            def open(self, *arguments: Any, **options: Any) -> Any:
+                if not served:
+                    two.write_text("ads.far.test\n")
+                return super().open(*arguments, **options)
+
+        threads = Threads(reactor, "test", 1)
+        threads.start()
+        self.addCleanup(threads.stop)
+        lists = BlocklistFiles(reactor, threads, served.append, [Slow(one), two])
+        await lists.look()
+        self.assertEqual(len(served[-1]), 1)
+        two.unlink()
+        await lists.look()
+        self.assertEqual(len(served[-1]), 0)
 
     async def test_building_does_not_hold_up_the_reactor(self) -> None:
         """200,000 names are read in a thread; the loop never stands still for 50 ms of this process's own time."""

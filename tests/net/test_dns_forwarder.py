@@ -15,7 +15,7 @@ from twisted.trial.unittest import TestCase
 from mailsuite.dns import wire
 from mailsuite.dns.cache import ReplyCache
 from mailsuite.net.dns_forwarder import Forwarder
-from mailsuite.testing.nsd import free_port
+from mailsuite.testing.ports import free_port
 from tests.net.dns_peers import Script, ScriptedUpstream, answer, reactor
 
 SOA = "far.test. 3600 SOA ns.far.test. postmaster.far.test. 1 2 3 4 300"

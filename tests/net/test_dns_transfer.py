@@ -33,7 +33,8 @@ from mailsuite.net.dns_transfer import ZoneTransfers
 from mailsuite.runtime.threads import Threads
 from mailsuite.testing.fake_zones import FakeZoneSource
 from mailsuite.testing.knot import Knot, knot_available
-from mailsuite.testing.nsd import NsdSecondary, free_port, nsd_available
+from mailsuite.testing.nsd import NsdSecondary, nsd_available
+from mailsuite.testing.ports import free_port
 from tests.dns.building import lines
 from tests.net.dns_peers import ask, dig, framed, in_thread, query_tcp, query_udp, reactor, receive_message
 

@@ -23,7 +23,7 @@ from mailsuite.net.dns_server import DnsServer
 from mailsuite.testing.builders import NOW
 from mailsuite.testing.fake_store import FakeStore
 from mailsuite.testing.fake_sts import FakeFetcher
-from mailsuite.testing.nsd import free_port
+from mailsuite.testing.ports import free_port
 from mailsuite.testing.unbound import Unbound, sign, unbound_available
 
 pytestmark = pytest.mark.peers

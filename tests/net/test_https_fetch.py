@@ -13,12 +13,12 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
+from mailsuite.dns.mta_sts import MAX_SIZE
 from mailsuite.interfaces.policy_fetcher import IPolicyFetcher
 from mailsuite.model.errors import PolicyUnavailable
-from mailsuite.mta.mta_sts import MAX_SIZE
 from mailsuite.net.https_fetch import HttpsFetcher
 from mailsuite.testing.fake_resolver import FakeResolver
-from mailsuite.testing.nsd import free_port
+from mailsuite.testing.ports import free_port
 from mailsuite.testing.temporary import temporary_directory
 from tests.net.authority import Authority, Issued
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock, deferLater
-from twisted.trial.unittest import SynchronousTestCase
 
 from mailsuite.interfaces.queue import Submission
 from mailsuite.interfaces.schedule import Limits
@@ -18,14 +16,12 @@ from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.job import Job, JobState, Lane, Outcome, QueuedMessage, RecipientResult, RecipientState
 from mailsuite.model.status import Status
 from mailsuite.mta.notices import Notices
-from mailsuite.queue.accept import Queue
 from mailsuite.queue.delays import GIVE_UP, OVERDUE, Delays
 from mailsuite.queue.recent import Recent
 from mailsuite.queue.settle import RetryPolicy, settle, tell
 from mailsuite.queue.worker import Attempt, Tools, Worker
 from mailsuite.testing import builders
-from mailsuite.testing.fake_schedule import FakeSchedule
-from mailsuite.testing.fake_store import FakeStore
+from tests.queue.case import QueueCase
 
 OK = Status(250, "2.0.0", "taken")
 NO = Status(550, "5.1.1", "unknown here")
@@ -58,35 +54,16 @@ class Peer:
         return outcomes
 
 
-class QueueCase(SynchronousTestCase):
-    """A store, schedules, the door and real notices. alpha.example is local, all else remote."""
+class NoticeCase(QueueCase):
+    """Real notices."""
 
     def setUp(self) -> None:
-        self.reactor = Clock()
-        self.reactor.advance(1_800_000_000)
-        self.store = FakeStore(self.now)
-        self.schedules = {lane: FakeSchedule(self.now, self.reactor) for lane in Lane}
-        self.queue = Queue(
-            self.store.jobs, self.hosts, self.schedules, "mail.alpha.example", self.now, bytes, 5 * builders.DAY,
-            builders.DAY,
-        )  # fmt: skip
+        super().setUp()
         postmaster = Address.parse("postmaster@mail.alpha.example")
         self.notices = Notices(self.queue, self.store.blobs, "mail.alpha.example", postmaster, self.now)
         self.policy = RetryPolicy((60_000, 3_600_000), delay_notice=4 * 3_600_000)
         self.peer = Peer()
         self.mailbox = Peer()
-
-    async def hosts(self, domain: str) -> bool:
-        """Ours."""
-        return domain == "alpha.example"
-
-    def now(self) -> int:
-        """The test's time in ms."""
-        return round(self.reactor.seconds() * 1000)
-
-    async def sleep(self, seconds: float) -> None:
-        """On the test's time."""
-        await deferLater(self.reactor, seconds)
 
     def work(self, lane: Lane = Lane.REMOTE, attempt: Attempt | None = None) -> None:
         """Run a worker until the test's end."""
@@ -102,20 +79,7 @@ class QueueCase(SynchronousTestCase):
             Tools(self.now, self.sleep, lambda low, high: 1.0),
             10,
         )
-        run = Deferred.fromCoroutine(worker.run())
-
-        def stop() -> None:
-            stopped = Deferred.fromCoroutine(worker.stop())
-            self.pass_time(3)
-            self.successResultOf(stopped)
-            self.successResultOf(run)
-
-        self.addCleanup(stop)
-        self.pass_time(0.5)
-
-    def pass_time(self, seconds: float, step: float = 0.25) -> None:
-        """In steps small enough for what goes on."""
-        self.reactor.pump([step] * round(seconds / step))
+        self.running(worker)
 
     def accept(self, *to: Recipient, sender: str = ALICE) -> QueuedMessage:
         """Hand a message in."""
@@ -154,7 +118,7 @@ def recipient(name: str, *notify: str) -> Recipient:
     return Recipient(Address.parse(f"{name}@remote.example"), notify)
 
 
-class AttemptTests(QueueCase):
+class AttemptTests(NoticeCase):
     """Notices that follow attempts."""
 
     def test_f062_three_recipients_three_answers(self) -> None:
@@ -287,7 +251,7 @@ class AttemptTests(QueueCase):
         self.assertEqual(self.told(), [])
 
 
-class DelaysTests(QueueCase):
+class DelaysTests(NoticeCase):
     """Jobs that nobody attempts: the destination's breaker is open."""
 
     def setUp(self) -> None:

@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock, deferLater
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailsuite.interfaces.notices import INotices
@@ -34,14 +32,11 @@ from mailsuite.model.job import (
 )
 from mailsuite.model.status import Status
 from mailsuite.queue import reconcile
-from mailsuite.queue.accept import Queue
 from mailsuite.queue.recent import Recent
 from mailsuite.queue.reconcile import Reconciler
 from mailsuite.queue.settle import RetryPolicy
 from mailsuite.queue.worker import CRASHES, LEASE, Tools, Worker
-from mailsuite.testing import builders
-from mailsuite.testing.fake_schedule import FakeSchedule
-from mailsuite.testing.fake_store import FakeStore
+from tests.queue.case import QueueCase
 
 OK = Status(250, "2.0.0", "taken")
 POLICY = RetryPolicy((60_000, 300_000))
@@ -90,40 +85,15 @@ class Party:
         """Nobody asks for it here."""
 
 
-class WorkerTests(SynchronousTestCase):
+class WorkerTests(QueueCase):
     """Turns, rights, results, and what happens when a part is gone."""
 
     def setUp(self) -> None:
-        """A store with a domain, a schedule for each lane, one remote worker."""
-        self.reactor = Clock()
-        self.reactor.advance(1_800_000_000)
-        self.store = FakeStore(self.now)
-        self.schedules = {lane: FakeSchedule(self.now, self.reactor) for lane in Lane}
-        self.queue = Queue(
-            self.store.jobs,
-            self.hosts,
-            self.schedules,
-            "mail.alpha.example",
-            self.now,
-            bytes,
-            5 * builders.DAY,
-            builders.DAY,
-        )
+        """One remote worker."""
+        super().setUp()
         # Workers of other processes: they read everything from the store.
         self.recent = Recent()
         self.party = Party()
-
-    async def hosts(self, domain: str) -> bool:
-        """alpha.example is ours."""
-        return domain == "alpha.example"
-
-    def now(self) -> int:
-        """The test's time in ms."""
-        return round(self.reactor.seconds() * 1000)
-
-    async def sleep(self, seconds: float) -> None:
-        """On the test's time."""
-        await deferLater(self.reactor, seconds)
 
     def worker(
         self,
@@ -150,24 +120,6 @@ class WorkerTests(SynchronousTestCase):
     def reconciler(self) -> Reconciler:
         """Of both lanes."""
         return Reconciler(self.store.jobs, self.schedules, self.now, self.sleep, self.worker("reconciler").expire)
-
-    def running(self, worker: Worker) -> Deferred[None]:
-        """Let the worker run; it is stopped at the test's end."""
-        run = Deferred.fromCoroutine(worker.run())
-
-        def stop() -> None:
-            stopped = Deferred.fromCoroutine(worker.stop())
-            self.pass_time(3)
-            self.successResultOf(stopped)
-            self.successResultOf(run)
-
-        self.addCleanup(stop)
-        self.pass_time(0.5)
-        return run
-
-    def pass_time(self, seconds: float) -> None:
-        """In steps small enough for every poll."""
-        self.reactor.pump([0.25] * round(seconds * 4))
 
     def accept(self, *to: str, **more: object) -> QueuedMessage:
         """Hand a message from alice in."""

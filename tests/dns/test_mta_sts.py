@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailsuite.dns.mta_sts import MAX_AGE, MAX_SIZE, announcement, covers, parse_policy, policy_text, record_id
 from mailsuite.model.sts import StsMode, StsPolicy
-from mailsuite.mta.mta_sts import MAX_AGE, MAX_SIZE, covers, parse_policy, record_id
 
 POLICY = "version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmx: *.example.net\r\nmax_age: 604800\r\n"
 
@@ -154,3 +154,14 @@ class NameTests(SynchronousTestCase):
             self.assertTrue(covers(policy, host), host)
         for host in ("x.mail.example.com", "example.com", "example.net", "a.b.example.net", "net", "", "*.example.com"):
             self.assertFalse(covers(policy, host), host)
+
+
+class OurOwnTests(SynchronousTestCase):
+    """What we publish."""
+
+    def test_it_can_be_read(self) -> None:
+        """By our own reader; the mode is tried out for a day, then kept for two weeks."""
+        for mode, seconds in (("testing", 86_400), ("enforce", 1_209_600)):
+            policy = parse_policy(policy_text("mail.example.com", mode))
+            self.assertEqual(policy, StsPolicy(StsMode(mode), ("mail.example.com",), seconds))
+            self.assertIsNotNone(record_id([announcement("mail.example.com", mode)]))

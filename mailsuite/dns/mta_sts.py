@@ -1,4 +1,4 @@
-"""MTA-STS as text: the record that announces a policy, the policy, and the hosts that it names.
+"""MTA-STS as text: the record that announces a policy, the policy, and the hosts that it names; read and written.
 
 RFC 8461 sections 3.1, 3.2, 4.1.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from hashlib import sha256
 
 from mailsuite.model.sts import StsMode, StsPolicy
 
@@ -15,6 +16,9 @@ MAX_SIZE = 64 * 1024
 
 MAX_AGE = 31557600
 """Seconds; a longer life is cut to this (section 3.2)."""
+
+LIFETIMES = {"testing": 86_400, "enforce": 1_209_600}
+"""Seconds that a sender is to keep a policy of ours: one that is being tried out is to be gone soon."""
 
 _VERSION = "STSv1"
 _RECORD = re.compile(
@@ -25,12 +29,27 @@ _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _PATTERN = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 
 
+def policy_text(hostname: str, mode: str) -> str:
+    """Our policy for a domain whose mail host is ``hostname``; ``mode`` is "testing" or "enforce" (section 3.2)."""
+    return f"version: {_VERSION}\r\nmode: {mode}\r\nmx: {hostname}\r\nmax_age: {LIFETIMES[mode]}\r\n"
+
+
+def announcement(hostname: str, mode: str) -> str:
+    """Its TXT record at ``_mta-sts`` (section 3.1): the id changes when the policy does."""
+    return f"v={_VERSION}; id={sha256(policy_text(hostname, mode).encode()).hexdigest()[:20]}"
+
+
+def announcements(texts: Iterable[str]) -> list[str]:
+    """Those of the TXT records at ``_mta-sts.<domain>`` that are meant to announce a policy."""
+    return [text for text in texts if re.match(r"v=STSv1[ \t]*(?:;|\Z)", text)]
+
+
 def record_id(texts: Iterable[str]) -> str | None:
     """The id in the TXT records at ``_mta-sts.<domain>``; None when they announce no policy.
 
     Other records may stand beside it, a second one of this kind may not.
     """
-    found = [text for text in texts if re.match(r"v=STSv1[ \t]*(?:;|\Z)", text)]
+    found = announcements(texts)
     if len(found) != 1 or not _RECORD.fullmatch(found[0]):
         return None
     match = _ID.search(found[0])
