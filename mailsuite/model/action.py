@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -89,6 +89,17 @@ class Done:
     undo: str = ""
 
 
+def together(dones: Sequence[Done], undo: str) -> Done:
+    """Several actions, at least one, that are taken back as one."""
+    return Done(
+        max(done.seq for done in dones),
+        sum(done.conversations for done in dones),
+        sum(done.messages for done in dones),
+        frozenset[str]().union(*(done.places for done in dones)),
+        undo,
+    )
+
+
 UNDO_FOR = 10 * 60_000
 """So long (ms) an action can be taken back."""
 PURGE_AFTER = 2 * UNDO_FOR
@@ -133,6 +144,12 @@ def origin_after(before: str, folder: str, target: str) -> str:
     if target not in (TRASH, SPAM, SNOOZED, DELETED):
         return ""
     return before if folder in (TRASH, SPAM, SNOOZED, DELETED) else folder
+
+
+def labels_before(target: str, now: Iterable[str], before: Iterable[str]) -> tuple[str, ...]:
+    """A message's labels once LABEL or UNLABEL of ``target`` is taken back: the others stay as they are now."""
+    others = {*now} - {target}
+    return tuple(sorted(others | ({target} & {*before})))
 
 
 def restored_to(origin: str, own: bool, known: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 INBOX = "inbox"
@@ -103,6 +103,33 @@ def free_name(name: str, taken: Container[str]) -> str:
         n += 1
         found = f"{name} ({n})"
     return found
+
+
+def spelled(name: str, own: Iterable[Folder]) -> str:
+    """The name in which the folders above are written as those that are there, whatever case was typed."""
+    known = {folder.name.casefold(): folder.name for folder in own}
+    *above, leaf = name.split("/")
+    path = ""
+    for level in above:
+        typed = path + level
+        path = known.get(typed.casefold(), typed) + "/"
+    return path + leaf
+
+
+def brought_back(gone: Iterable[Folder], own: Iterable[Folder]) -> Sequence[Folder]:
+    """Folders that were removed, those above first, under names that are free beside ``own``. What was nested in one
+    of them still is; one whose parent is gone comes to the top level.
+    """
+    names = {folder.name.casefold(): folder.name for folder in own}
+    moved: dict[str, str] = {}
+    back = []
+    for folder in sorted(gone, key=lambda each: each.name.count("/")):
+        parent, _, leaf = folder.name.rpartition("/")
+        parent = moved.get(parent) or names.get(parent.casefold(), "")
+        name = free_name(f"{parent}/{leaf}" if parent else leaf, names.keys() | _RESERVED)
+        moved[folder.name] = names[name.casefold()] = name
+        back.append(Folder(folder.id, name))
+    return back
 
 
 def is_below(name: str, parent: str) -> bool:

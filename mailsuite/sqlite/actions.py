@@ -19,7 +19,7 @@ from mailsuite.sqlite import conversations as derived
 from mailsuite.sqlite import threads
 from mailsuite.sqlite.changing import Step, changed, check_folder, check_label, is_folder, messages_of, write
 from mailsuite.sqlite.search import catch_up
-from mailsuite.sqlite.searching import found
+from mailsuite.sqlite.searching import found, number_of
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.undoing import Record, keep, take_back
 
@@ -99,11 +99,12 @@ class MailActions:
     async def _all_found(self, work: _Work, query: Query, top: Cursor | None, total: Sum) -> None:
         await catch_up(self._store, work.account)
         # Looked up first and changed then: what is changed may no longer be found.
+        first = await self._store.read(partial(number_of, account=work.account, cursor=top))
         below: Cursor | None = None
         ids: list[str] = []
         while True:
             hits = await self._store.read(partial(found, account=work.account, query=query, before=below, limit=BATCH))
-            ids += [hit.conversation for hit in hits if top is None or hit.at <= (top.last_at, top.id)]
+            ids += [hit.conversation for hit in hits if hit.number <= first]
             if len(hits) < BATCH:
                 break
             below = Cursor(*hits[-1].at)
@@ -183,5 +184,5 @@ class _Work:
 
     def _end(self, c: Connection, step: Step) -> Step:
         if step.before:
-            keep(c, self.account, self.token, self.now, Record(self.action.verb, tuple(step.before)))
+            keep(c, self.account, self.token, self.now, Record(self.action, tuple(step.before)))
         return step

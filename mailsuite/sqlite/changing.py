@@ -18,9 +18,9 @@ COLUMNS = "number, id, folder, origin, snoozed_until, listed_at, moved_at, seen,
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What an action changes of a message. ``number`` is the message's."""
+    """What an action changes of a message. The id is the message's: a draft's number changes."""
 
-    number: int
+    id: str
     folder: str
     origin: str
     snoozed_until: int
@@ -61,6 +61,12 @@ def check_label(c: Connection, account: str, label: str) -> None:
         raise NotThere(f"there is no label {label!r}")
 
 
+def known_labels(c: Connection, account: str, labels: Iterable[str]) -> tuple[str, ...]:
+    """Those of the labels that the account has, in order."""
+    select = "SELECT 1 FROM label WHERE account = ? AND id = ?"
+    return tuple(label for label in sorted(set(labels)) if c.execute(select, (account, label)).fetchone())
+
+
 def messages_of(c: Connection, account: str, conversation: str) -> list[Row]:
     """A conversation's messages, oldest first, those too that wait to be purged."""
     return c.execute(
@@ -73,7 +79,7 @@ def messages_of(c: Connection, account: str, conversation: str) -> list[Row]:
 def state(row: Row) -> State:
     """The state of a message's row."""
     return State(
-        row["number"],
+        row["id"],
         row["folder"],
         row["origin"],
         row["snoozed_until"],
@@ -142,7 +148,7 @@ def placed(old: State, target: str, now: int) -> State:
 def woken(old: State, now: int, known: Known) -> State:
     """A sleeping message that is back: unread, on top."""
     target = old.origin if old.origin and known(old.origin) else INBOX
-    return replace(placed(old, target, now), seen=False, listed_at=now)
+    return replace(placed(old, target, now), snoozed_until=0, seen=False, listed_at=now)
 
 
 def write(
@@ -168,7 +174,7 @@ def write(
             c.execute(
                 "UPDATE message SET seen = ?, flagged = ?, labels = ?, snoozed_until = ?, listed_at = ?, modseq = ?"
                 " WHERE number = ?",
-                (new.seen, new.flagged, encode(new.labels), new.snoozed_until, new.listed_at, seq, new.number),
+                (new.seen, new.flagged, encode(new.labels), new.snoozed_until, new.listed_at, seq, row["number"]),
             )
         else:
             uid = derived.next_uid(c, account, new.folder)
@@ -186,7 +192,7 @@ def write(
                     new.flagged,
                     encode(new.labels),
                     seq,
-                    new.number,
+                    row["number"],
                 ),
             )
     step.places |= derived.refresh(c, account, conversation, seq, texts)

@@ -18,10 +18,15 @@ Exists = Callable[[str], bool]
 _INDEXED = "SELECT 1 FROM message_index WHERE rowid = ? AND message_index MATCH ?"
 
 
-def check_store(c: Connection, repair_it: bool) -> list[Problem]:
-    """What is damaged whatever the account; the index is made anew with ``repair_it``."""
+def check_file(c: Connection) -> list[Problem]:
+    """What is damaged in the database file."""
     told = [row[0] for row in c.execute("PRAGMA quick_check(10)")]
-    problems = [Problem("", f"the database file is damaged: {line}", lost=True) for line in told if line != "ok"]
+    return [Problem("", f"the database file is damaged: {line}", lost=True) for line in told if line != "ok"]
+
+
+def check_index(c: Connection, repair_it: bool) -> list[Problem]:
+    """What is damaged in the search index, which is made anew with ``repair_it``."""
+    problems = []
     try:
         c.execute("INSERT INTO message_index (message_index) VALUES ('integrity-check')")
     except DatabaseError as error:

@@ -9,12 +9,15 @@ from sqlite3 import Connection
 from zope.interface import implementer
 
 from mailsuite.interfaces.folders import IFolderStore
-from mailsuite.model.action import Action, AllIn, Done, Verb
+from mailsuite.model.action import Action, AllIn, Done, Verb, together
 from mailsuite.model.errors import Conflict, NotThere
-from mailsuite.model.folder import LEVELS, MOST, SPAM, TRASH, Folder, Label, is_below, label_view
+from mailsuite.model.folder import LEVELS, MOST, SPAM, TRASH, Folder, Label, is_below, label_view, spelled
+from mailsuite.sqlite import conversations as derived
 from mailsuite.sqlite.actions import MailActions
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.undoing import Record, keep
+
+_TO_TRASH = Action(Verb.MOVE, TRASH)
 
 
 @implementer(IFolderStore)
@@ -39,23 +42,18 @@ class FolderStore:
 
     async def delete_folder(self, account: str, folder: str) -> Done:
         """See IFolderStore."""
-        own = await self.folders(account)
-        top = next((each for each in own if each.id == folder), None)
-        if top is None:
-            raise NotThere(f"there is no folder {folder!r}")
-        gone = [each for each in own if each is top or is_below(each.name, top.name)]
         token = self._actions.token()
-        dones = []
-        # Rules may file into it meanwhile, so it is emptied until it is empty when it goes.
-        while True:
-            for each in gone:
-                to_trash = Action(Verb.MOVE, TRASH)
-                dones.append(await self._actions.run(account, to_trash, AllIn(each.id), token))
-            if await self._store.write(self._remove(account, gone, token)):
-                return _together(dones, token)
-
-    def _remove(self, account: str, folders: Sequence[Folder], token: str) -> Callable[[Connection], bool]:
-        return partial(_remove_folders, account=account, folders=folders, token=token, now=self._store.clock())
+        now = self._store.clock()
+        dones: list[Done] = []
+        # Mail and folders may come into it meanwhile, so it is emptied until it is empty when it goes.
+        while not await self._store.write(
+            partial(_remove_folder, account=account, folder=folder, token=token, now=now, begun=bool(dones))
+        ):
+            for each in await self._store.read(partial(_with_nested, account=account, folder=folder)):
+                dones.append(await self._actions.run(account, _TO_TRASH, AllIn(each.id), token))
+        if not dones:
+            return Done(await self._store.read(lambda c: derived.last_seq(c, account)), undo=token)
+        return together(dones, token)
 
     async def labels(self, account: str) -> Sequence[Label]:
         """See IFolderStore."""
@@ -78,17 +76,7 @@ class FolderStore:
         action = Action(Verb.UNLABEL, label)
         places = (label_view(label), TRASH, SPAM)
         dones = [await self._actions.run(account, action, AllIn(place), token) for place in places]
-        return _together(dones, token)
-
-
-def _together(dones: Sequence[Done], token: str) -> Done:
-    return Done(
-        max(done.seq for done in dones),
-        sum(done.conversations for done in dones),
-        sum(done.messages for done in dones),
-        frozenset[str]().union(*(done.places for done in dones)),
-        token,
-    )
+        return together(dones, token)
 
 
 def _folders(c: Connection, account: str) -> list[Folder]:
@@ -139,6 +127,7 @@ def _rename_folder(c: Connection, account: str, folder: str, name: str) -> None:
         raise Conflict("a folder cannot lie within itself")
     moved = [each for each in own if each is old or is_below(each.name, old.name)]
     others = {each.name.casefold() for each in own if each not in moved}
+    name = spelled(name, (each for each in own if each not in moved))
     renamed = [Folder(each.id, name + each.name.removeprefix(old.name)) for each in moved]
     for each in renamed:
         if each.name.count("/") >= LEVELS:
@@ -158,18 +147,26 @@ def _rename_folder(c: Connection, account: str, folder: str, name: str) -> None:
         _create_folder(c, account, parent)
 
 
-def _remove_folders(c: Connection, account: str, folders: Sequence[Folder], token: str, now: int) -> bool:
-    """Remove the folders when all are empty."""
-    for each in folders:
-        used = c.execute(
-            "SELECT 1 FROM message WHERE account = ? AND folder = ? LIMIT 1", (account, each.id)
-        ).fetchone()
-        if used is not None:
+def _with_nested(c: Connection, account: str, folder: str) -> list[Folder]:
+    """A folder and those nested in it, none when it is not there."""
+    own = _folders(c, account)
+    top = next((each for each in own if each.id == folder), None)
+    return [each for each in own if top and (each is top or is_below(each.name, top.name))]
+
+
+def _remove_folder(c: Connection, account: str, folder: str, token: str, now: int, begun: bool) -> bool:
+    """Remove a folder and those nested in it when all are empty. NotThere, unless the work was ``begun`` before."""
+    gone = _with_nested(c, account, folder)
+    if not gone and not begun:
+        raise NotThere(f"there is no folder {folder!r}")
+    for each in gone:
+        select = "SELECT 1 FROM message WHERE account = ? AND folder = ? LIMIT 1"
+        if c.execute(select, (account, each.id)).fetchone() is not None:
             return False
-    for each in folders:
+    for each in gone:
         c.execute("DELETE FROM own_folder WHERE account = ? AND id = ?", (account, each.id))
-        c.execute("DELETE FROM folder WHERE account = ? AND name = ?", (account, each.id))
-    keep(c, account, token, now, Record(Verb.MOVE, folders=tuple(folders)))
+    if gone:
+        keep(c, account, token, now, Record(_TO_TRASH, folders=tuple(gone)))
     return True
 
 
@@ -207,4 +204,4 @@ def _remove_label(c: Connection, account: str, label: str, token: str, now: int)
     ).fetchone()
     if row is None:
         raise NotThere(f"there is no label {label!r}")
-    keep(c, account, token, now, Record(Verb.UNLABEL, labels=(Label(*row),)))
+    keep(c, account, token, now, Record(Action(Verb.UNLABEL, label), labels=(Label(*row),)))

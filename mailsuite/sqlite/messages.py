@@ -17,7 +17,7 @@ from mailsuite.model.message import Changes, Conversation, Counter, Cursor, File
 from mailsuite.model.thread import thread_ids
 from mailsuite.sqlite import conversations as derived
 from mailsuite.sqlite import indexing, messagerows, sleeping, threads
-from mailsuite.sqlite.changing import check_folder, check_label
+from mailsuite.sqlite.changing import check_folder, known_labels
 from mailsuite.sqlite.later import Later
 from mailsuite.sqlite.messagerows import CONVERSATION, FILED, filed_values
 from mailsuite.sqlite.removing import remove
@@ -97,7 +97,7 @@ def file_into(c: Connection, filing: Filing, message: str, conversation: str, no
     if known is not None:
         return Filed(known["id"], known["conversation"], derived.last_seq(c, account), new=False)
     if filing.labels:
-        filing = replace(filing, labels=_known_labels(c, account, filing.labels))
+        filing = replace(filing, labels=known_labels(c, account, filing.labels))
     ids = thread_ids(filing.description)
     found = threads.find(c, account, ids)
     if found:
@@ -151,17 +151,6 @@ def _free_number(c: Connection, first: int) -> int:
         if last + 1 < first + PER_SECOND:
             return int(last) + 1
         first += PER_SECOND
-
-
-def _known_labels(c: Connection, account: str, labels: Sequence[str]) -> tuple[str, ...]:
-    known = []
-    for label in sorted(set(labels)):
-        try:
-            check_label(c, account, label)
-        except NotThere:
-            continue
-        known.append(label)
-    return tuple(known)
 
 
 def _replace(c: Connection, message: str, filing: Filing, now: int) -> Filed:
@@ -247,7 +236,8 @@ def _message(c: Connection, account: str, message: str) -> Message | None:
 def _counters(c: Connection, account: str) -> dict[str, Counter]:
     counters = dict.fromkeys((*FOLDERS, STARRED, SNOOZED), Counter(0, 0))
     for name, total, unread in c.execute("SELECT name, total, unread FROM folder WHERE account = ?", (account,)):
-        if name != DELETED:
+        # What a removed folder or label had is kept: its uids go on when it is brought back.
+        if name != DELETED and (name in counters or total):
             counters[name] = Counter(total, unread)
     return counters
 

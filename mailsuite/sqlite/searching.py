@@ -51,7 +51,7 @@ class Found(NamedTuple):
 def found(c: Connection, account: str, query: Query, before: Cursor | None, limit: int) -> list[Found]:
     """The next conversations below the cursor, each at its newest match."""
     statement = _statement(account, query)
-    last = _number_of(c, before)
+    last = number_of(c, account, before)
     seen: set[str] = set()
     hits: list[Found] = []
     for hit in statement.run(c, last):
@@ -66,10 +66,11 @@ def found(c: Connection, account: str, query: Query, before: Cursor | None, limi
     return hits
 
 
-def _number_of(c: Connection, cursor: Cursor | None) -> int:
+def number_of(c: Connection, account: str, cursor: Cursor | None) -> int:
+    """Where in the order of a search the cursor stands; None: above all."""
     if cursor is None:
         return _LAST
-    row = c.execute("SELECT number FROM message WHERE id = ?", (cursor.id,)).fetchone()
+    row = c.execute("SELECT number FROM message WHERE id = ? AND account = ?", (cursor.id, account)).fetchone()
     # Gone since: go on below its second.
     return first_number(cursor.last_at) if row is None else row[0]
 

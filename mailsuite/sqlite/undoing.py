@@ -8,9 +8,9 @@ from sqlite3 import Connection
 
 import msgspec
 
-from mailsuite.model.action import MOVING, UNDO_FOR, Verb
-from mailsuite.model.folder import DELETED, INBOX, SNOOZED, Folder, Label, free_name
-from mailsuite.sqlite.changing import COLUMNS, State, Step, is_folder, state, write
+from mailsuite.model.action import MOVING, UNDO_FOR, Action, Verb, labels_before
+from mailsuite.model.folder import DELETED, INBOX, SNOOZED, Folder, Label, brought_back, free_name
+from mailsuite.sqlite.changing import COLUMNS, State, Step, is_folder, known_labels, state, write
 from mailsuite.sqlite.codec import Reader, decode, encode
 
 
@@ -18,7 +18,7 @@ from mailsuite.sqlite.codec import Reader, decode, encode
 class Record:
     """A step: the messages as they were before it, and the folders and labels that it removed."""
 
-    verb: Verb
+    action: Action
     messages: tuple[State, ...] = ()
     folders: tuple[Folder, ...] = ()
     labels: tuple[Label, ...] = ()
@@ -57,17 +57,16 @@ def take_back(c: Connection, account: str, token: str, now: int) -> tuple[Step, 
     c.execute("DELETE FROM undo WHERE account = ? AND token = ? AND n = ?", (account, token, row["n"]))
     record = decode(_record, row["content"], f"undo {token}")
     _bring_back(c, account, record)
-    return _restore(c, account, record.verb, record.messages)
+    return _restore(c, account, record.action, record.messages)
 
 
 def _bring_back(c: Connection, account: str, record: Record) -> None:
     """Folders and labels that were removed, under another name when theirs has been taken since."""
-    for folder in record.folders:
-        taken = {row[0] for row in c.execute("SELECT folded FROM own_folder WHERE account = ?", (account,))}
-        name = free_name(folder.name, taken)
+    own = [Folder(*row) for row in c.execute("SELECT id, name FROM own_folder WHERE account = ?", (account,))]
+    for folder in brought_back(record.folders, own):
         c.execute(
             "INSERT INTO own_folder (account, id, name, folded) VALUES (?, ?, ?, ?)",
-            (account, folder.id, name, name.casefold()),
+            (account, folder.id, folder.name, folder.name.casefold()),
         )
     for label in record.labels:
         taken = {row[0] for row in c.execute("SELECT folded FROM label WHERE account = ?", (account,))}
@@ -78,12 +77,12 @@ def _bring_back(c: Connection, account: str, record: Record) -> None:
         )
 
 
-def _restore(c: Connection, account: str, verb: Verb, messages: Sequence[State]) -> tuple[Step, int]:
+def _restore(c: Connection, account: str, action: Action, messages: Sequence[State]) -> tuple[Step, int]:
     step = Step()
     by_conversation: dict[str, list[State]] = {}
     for message in messages:
         row = c.execute(
-            "SELECT conversation FROM message WHERE number = ? AND account = ?", (message.number, account)
+            "SELECT conversation FROM message WHERE id = ? AND account = ?", (message.id, account)
         ).fetchone()
         if row is not None:
             by_conversation.setdefault(row[0], []).append(message)
@@ -91,9 +90,9 @@ def _restore(c: Connection, account: str, verb: Verb, messages: Sequence[State])
     for conversation, states in by_conversation.items():
         changes = []
         for old in states:
-            row = c.execute(f"SELECT {COLUMNS} FROM message WHERE number = ?", (old.number,)).fetchone()  # noqa: S608
+            row = c.execute(f"SELECT {COLUMNS} FROM message WHERE id = ?", (old.id,)).fetchone()  # noqa: S608
             now = state(row)
-            new = _as_before(c, account, verb, now, old)
+            new = _as_before(c, account, action, now, old)
             if new != now:
                 changes.append((row, new))
         if changes:
@@ -102,15 +101,19 @@ def _restore(c: Connection, account: str, verb: Verb, messages: Sequence[State])
     return step, count
 
 
-def _as_before(c: Connection, account: str, verb: Verb, now: State, old: State) -> State:
-    """What the verb changed is as it was; the rest stays as it is now."""
+def _as_before(c: Connection, account: str, action: Action, now: State, old: State) -> State:
+    """What the action changed is as it was; the rest stays as it is now."""
+    verb = action.verb
     if verb in (Verb.READ, Verb.UNREAD):
         return replace(now, seen=old.seen)
     if verb in (Verb.STAR, Verb.UNSTAR):
         return replace(now, flagged=old.flagged)
     if verb in (Verb.LABEL, Verb.UNLABEL):
-        return replace(now, labels=_known_labels(c, account, old.labels))
+        return replace(now, labels=known_labels(c, account, labels_before(action.target, now.labels, old.labels)))
     assert verb in MOVING
+    if now.folder == DELETED:
+        # A label that was removed meanwhile stayed on what nobody saw.
+        now = replace(now, labels=known_labels(c, account, now.labels))
     if old.folder not in (SNOOZED, DELETED) and not is_folder(c, account, old.folder):
         return replace(now, folder=INBOX, origin="", snoozed_until=0)
     return replace(
@@ -120,12 +123,4 @@ def _as_before(c: Connection, account: str, verb: Verb, now: State, old: State) 
         snoozed_until=old.snoozed_until,
         listed_at=old.listed_at,
         moved_at=old.moved_at,
-    )
-
-
-def _known_labels(c: Connection, account: str, labels: Sequence[str]) -> tuple[str, ...]:
-    return tuple(
-        label
-        for label in labels
-        if c.execute("SELECT 1 FROM label WHERE account = ? AND id = ?", (account, label)).fetchone()
     )

@@ -11,7 +11,20 @@ from mailsuite.interfaces.actions import IMailActions
 from mailsuite.interfaces.folders import IFolderStore
 from mailsuite.interfaces.search import IMailSearch, Textless
 from mailsuite.interfaces.upkeep import IMailboxUpkeep, Problem, Touched
-from mailsuite.model.action import MOVING, UNDO_FOR, Action, AllIn, Chosen, Done, Selection, Verb, moves, restored_to
+from mailsuite.model.action import (
+    MOVING,
+    UNDO_FOR,
+    Action,
+    AllIn,
+    Chosen,
+    Done,
+    Selection,
+    Verb,
+    labels_before,
+    moves,
+    restored_to,
+    together,
+)
 from mailsuite.model.errors import Conflict, NotThere
 from mailsuite.model.folder import (
     DELETED,
@@ -25,8 +38,10 @@ from mailsuite.model.folder import (
     TRASH,
     Folder,
     Label,
+    brought_back,
     free_name,
     is_below,
+    spelled,
 )
 from mailsuite.model.marks import around, marks
 from mailsuite.model.message import Cursor, Message
@@ -36,9 +51,9 @@ from mailsuite.testing.fake_messages import FakeMessageStore
 
 
 class _Undo:
-    def __init__(self, at: int, verb: Verb) -> None:
+    def __init__(self, at: int, action: Action) -> None:
         self.at = at
-        self.verb = verb
+        self.action = action
         self.messages: list[tuple[Message, int]] = []
         self.folders: list[Folder] = []
         self.labels: list[Label] = []
@@ -64,7 +79,7 @@ class FakeMailbox:
             self._m.check_folder(account, action.target)
         if action.verb is Verb.LABEL and all(label.id != action.target for label in self._labels(account)):
             raise NotThere(f"there is no label {action.target!r}")
-        undo = self._undos.setdefault((account, token), _Undo(self._m.clock(), action.verb))
+        undo = self._undos.setdefault((account, token), _Undo(self._m.clock(), action))
         places: set[str] = set()
         conversations = 0
         before = len(undo.messages)
@@ -92,7 +107,7 @@ class FakeMailbox:
                     yield row.id, None, selection.place
             return
         for hit in self._search(account, selection.query, None):
-            if top is None or (hit.at.last_at, hit.at.id) <= (top.last_at, top.id):
+            if top is None or _order(hit.at) <= _order(top):
                 yield hit.conversation.id, None, ""
 
     def _changed(
@@ -145,15 +160,14 @@ class FakeMailbox:
         if undo is None or undo.at <= self._m.clock() - UNDO_FOR:
             raise NotThere("this can no longer be undone")
         own, labels = self._m.folders.setdefault(account, []), self._labels(account)
-        for folder in undo.folders:
-            own.append(replace(folder, name=free_name(folder.name, {each.name.casefold() for each in own})))
+        own += brought_back(undo.folders, own)
         for label in undo.labels:
             labels.append(replace(label, name=free_name(label.name, {each.name.casefold() for each in labels})))
         by_conversation: dict[str, list[Message]] = {}
         for old, moved_at in undo.messages:
             now = self._m.all.get(old.id)
             if now is not None:
-                new = self._as_before(account, undo.verb, now, old, moved_at)
+                new = self._as_before(account, undo.action, now, old, moved_at)
                 if new != now:
                     by_conversation.setdefault(now.conversation, []).append(new)
         places: set[str] = set()
@@ -162,20 +176,25 @@ class FakeMailbox:
         count = sum(map(len, by_conversation.values()))
         return Done(self._m.seqs[account], len(by_conversation), count, frozenset(places))
 
-    def _as_before(self, account: str, verb: Verb, now: Message, old: Message, moved_at: int) -> Message:
+    def _as_before(self, account: str, action: Action, now: Message, old: Message, moved_at: int) -> Message:
+        verb = action.verb
         if verb in (Verb.READ, Verb.UNREAD):
             return replace(now, seen=old.seen)
         if verb in (Verb.STAR, Verb.UNSTAR):
             return replace(now, flagged=old.flagged)
         if verb in (Verb.LABEL, Verb.UNLABEL):
-            known = {label.id for label in self._labels(account)}
-            return replace(now, labels=tuple(label for label in old.labels if label in known))
+            return self._known(account, replace(now, labels=labels_before(action.target, now.labels, old.labels)))
+        now = self._known(account, now)
         assert verb in MOVING
         if old.folder not in (SNOOZED, DELETED) and not self._m.is_folder(account, old.folder):
             return replace(self._m.placed(now, INBOX), origin="")
         back = self._m.placed(now, old.folder)
         self._m.moved_at[old.id] = moved_at
         return replace(back, origin=old.origin, snoozed_until=old.snoozed_until, listed_at=old.listed_at)
+
+    def _known(self, account: str, m: Message) -> Message:
+        known = {label.id for label in self._labels(account)}
+        return replace(m, labels=tuple(label for label in m.labels if label in known))
 
     # IFolderStore
 
@@ -216,6 +235,7 @@ class FakeMailbox:
             raise Conflict("a folder cannot lie within itself")
         moved = {each.id for each in own if each is old or is_below(each.name, old.name)}
         others = {each.name.casefold() for each in own if each.id not in moved}
+        name = spelled(name, (each for each in own if each.id not in moved))
         renamed = [
             replace(each, name=name + each.name.removeprefix(old.name)) if each.id in moved else each for each in own
         ]
@@ -238,7 +258,7 @@ class FakeMailbox:
         dones = [self._act(account, Action(Verb.MOVE, TRASH), AllIn(each.id), token) for each in gone]
         self._m.folders[account] = [each for each in own if each not in gone]
         self._undos[account, token].folders = gone
-        return _together(dones, token)
+        return together(dones, token)
 
     def _labels(self, account: str) -> list[Label]:
         return self._m.labels.setdefault(account, [])
@@ -278,7 +298,7 @@ class FakeMailbox:
             for place in (LABEL + label, TRASH, SPAM)
         ]
         self._undos[account, token].labels = [old]
-        return _together(dones, token)
+        return together(dones, token)
 
     # IMailSearch
 
@@ -292,11 +312,7 @@ class FakeMailbox:
         for m in sorted(mine, key=lambda m: (m.received_at // 1000, m.id), reverse=True):
             if m.conversation not in hits and self._holds(m, query):
                 hits[m.conversation] = self._hit(m, query)
-        return [
-            hit
-            for hit in hits.values()
-            if before is None or (hit.at.last_at // 1000, hit.at.id) < (before.last_at // 1000, before.id)
-        ]
+        return [hit for hit in hits.values() if before is None or _order(hit.at) < _order(before)]
 
     def _hit(self, m: Message, query: Query) -> Hit:
         row = self._m.row(m.account, m.conversation)
@@ -388,14 +404,8 @@ class FakeMailbox:
         return ()
 
 
-def _together(dones: Sequence[Done], token: str) -> Done:
-    return Done(
-        max(done.seq for done in dones),
-        sum(done.conversations for done in dones),
-        sum(done.messages for done in dones),
-        frozenset[str]().union(*(done.places for done in dones)),
-        token,
-    )
+def _order(at: Cursor) -> tuple[int, str]:
+    return at.last_at // 1000, at.id
 
 
 def _says(text: str, wanted: Text) -> bool:

@@ -132,6 +132,36 @@ class MailboxContract(StoreContract):
         self.assertEqual(before, await self.picture())
         await self.raises(NotThere, self.stores.folders.delete_folder(ACCOUNT, "f999"))
 
+    async def test_folders_keep_their_spelling(self) -> None:
+        """A folder that is renamed into another one lies in it whatever case was typed, and goes with it."""
+        top = await self.stores.folders.create_folder(ACCOUNT, "Top")
+        other = await self.stores.folders.create_folder(ACCOUNT, "Other")
+        await self.stores.folders.rename_folder(ACCOUNT, other.id, "TOP/Other")
+        self.assertEqual(["Top", "Top/Other"], [each.name for each in await self.stores.folders.folders(ACCOUNT)])
+        filed = await self.file("a", other.id)
+        await self.stores.folders.delete_folder(ACCOUNT, top.id)
+        self.assertEqual([], list(await self.stores.folders.folders(ACCOUNT)))
+        self.assertEqual([filed.conversation], await self.rows(TRASH))
+
+    async def test_folder_is_back_beside_its_successor(self) -> None:
+        """When the name is taken the folders come back under another one, still nested, with their mail."""
+        top = await self.stores.folders.create_folder(ACCOUNT, "Top")
+        inner = await self.stores.folders.create_folder(ACCOUNT, "Top/Inner")
+        filed = await self.file("a", inner.id)
+        uid = (await self.message(filed)).uid
+        done = await self.stores.folders.delete_folder(ACCOUNT, top.id)
+        self.assertNotIn(inner.id, await self.stores.messages.counters(ACCOUNT))
+        await self.raises(NotThere, self.stores.folders.delete_folder(ACCOUNT, top.id))
+        new = await self.stores.folders.create_folder(ACCOUNT, "top")
+        await self.undo(done)
+        self.assertEqual(
+            [Folder(new.id, "top"), Folder(top.id, "Top (2)"), Folder(inner.id, "Top (2)/Inner")],
+            list(await self.stores.folders.folders(ACCOUNT)),
+        )
+        self.assertEqual([filed.conversation], await self.rows(inner.id))
+        # RFC 9051 section 2.3.1.1: a uid never comes again.
+        self.assertGreater((await self.message(filed)).uid, uid)
+
     async def test_limit_of_folders(self) -> None:
         """There is an end to how many there can be, also of labels."""
         for n in range(MOST):
@@ -312,6 +342,41 @@ class MailboxContract(StoreContract):
         done = await self.act(Verb.UNREAD, a.conversation)
         self.now += UNDO_FOR
         await self.raises(NotThere, self.undo(done))
+
+    async def test_undo_of_a_label_leaves_the_others(self) -> None:
+        """Labels that came or went since then stay so."""
+        create = self.stores.folders.create_label
+        one, two, three = [(await create(ACCOUNT, name, "red")).id for name in ("one", "two", "three")]
+        a = await self.file("a")
+        await self.act(Verb.LABEL, a.conversation, target=three)
+        put = await self.act(Verb.LABEL, a.conversation, target=one)
+        await self.act(Verb.LABEL, a.conversation, target=two)
+        taken = await self.act(Verb.UNLABEL, a.conversation, target=three)
+        await self.undo(put)
+        self.assertEqual((two,), (await self.message(a)).labels)
+        await self.undo(taken)
+        self.assertEqual((two, three), (await self.message(a)).labels)
+
+    async def test_undo_of_deletion_without_its_label(self) -> None:
+        """A label that was removed while the message was deleted does not come back with it."""
+        label = await self.stores.folders.create_label(ACCOUNT, "L", "red")
+        a = await self.file("a")
+        await self.act(Verb.LABEL, a.conversation, target=label.id)
+        done = await self.act(Verb.DELETE, a.conversation)
+        await self.stores.folders.delete_label(ACCOUNT, label.id)
+        await self.undo(done)
+        self.assertEqual(((), []), ((await self.message(a)).labels, await self.rows(label_view(label.id))))
+        problems = await self.stores.upkeep.check(ACCOUNT, repair=False)
+        self.assertEqual([], [each for each in problems if not each.lost])
+
+    async def test_undo_after_a_draft_was_saved(self) -> None:
+        """A draft that was saved again is still the message that was starred."""
+        draft = await self.file("d", DRAFTS)
+        done = await self.act(Verb.STAR, draft.conversation, place=DRAFTS)
+        later = replace(filing("d", folder=DRAFTS, at=NOW + HOUR), flagged=True)
+        await self.stores.messages.replace(draft.message, later)
+        await self.undo(done)
+        self.assertEqual([], await self.rows(STARRED))
 
     # Sleep
 
