@@ -20,22 +20,23 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+# Run as a script, the folder bench comes first on the path, and a look for the package dns would find a file there.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import react
+from twisted.internet.defer import Deferred, gatherResults  # noqa: E402
+from twisted.internet.task import react  # noqa: E402
 
-from mailsuite.model.address import Address
-from mailsuite.model.envelope import Envelope, Recipient
-from mailsuite.model.ids import ordered_id
-from mailsuite.model.job import PlanEntry, Priority, QueuedMessage
-from mailsuite.runtime.clock import now
-from mailsuite.sqlite.blobs import BlobKeeper
-from mailsuite.sqlite.jobs import JobStore
-from mailsuite.sqlite.store import Store
-from mailsuite.testing.ports import free_port
-from tests.flows.demo import Demo
-from tests.lab.postfix import Postfix
+from mailsuite.model.address import Address  # noqa: E402
+from mailsuite.model.envelope import Envelope, Recipient  # noqa: E402
+from mailsuite.model.ids import ordered_id  # noqa: E402
+from mailsuite.model.job import PlanEntry, Priority, QueuedMessage  # noqa: E402
+from mailsuite.runtime.clock import now  # noqa: E402
+from mailsuite.sqlite.blobs import BlobKeeper  # noqa: E402
+from mailsuite.sqlite.jobs import JobStore  # noqa: E402
+from mailsuite.sqlite.store import Store  # noqa: E402
+from mailsuite.testing.ports import free_port  # noqa: E402
+from tests.flows.demo import Demo  # noqa: E402
+from tests.lab.postfix import Postfix  # noqa: E402
 
 SIZE = 4000
 PATIENCE = 900

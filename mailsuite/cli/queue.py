@@ -187,10 +187,11 @@ def stats(context: Context) -> None:
             for lane in Lane:
                 for state in await control.destinations(lane):
                     closed = f", closed until {moment(state.open_until)}: {state.reason}" if state.open_until else ""
+                    full = f", no room at {state.site}" if state.site and not state.room else ""
                     click.echo(
                         _clean(
                             f"{state.destination}: {state.in_flight} of {state.max_concurrency} in work,"
-                            f" {state.ready} ready{closed}"
+                            f" {state.ready} ready{full}{closed}"
                         )
                     )
         except ScheduleUnavailable as error:

@@ -16,7 +16,6 @@ from mailsuite.net.dns_client import StubResolver
 from mailsuite.redis.connection import Link
 from mailsuite.redis.counters import RedisCounter
 from mailsuite.redis.events import RedisEvents
-from mailsuite.redis.permits import RedisPermits
 from mailsuite.redis.server import PrivateServer
 from mailsuite.runtime.daemon import Daemon, Stage
 from mailsuite.runtime.lenient_counter import LenientCounter
@@ -87,11 +86,6 @@ class Foundations(Equipment):
             await self.link.ready()
         except ScheduleUnavailable as error:
             log.warn("starting without Redis: {error}", error=str(error))
-
-    @cached_property
-    def permits(self) -> RedisPermits:
-        """Links to MX sites."""
-        return RedisPermits(self.link, self.settings.delivery.destination_concurrency)
 
     @cached_property
     def events(self) -> RedisEvents:

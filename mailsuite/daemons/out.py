@@ -45,7 +45,7 @@ def add(wiring: Wiring) -> None:
     client = TransferClient(wiring.reactor, hostname, sources=sources, handshakes=handshakes)
     wiring.daemon.add(Part(lambda: None, client.close), Stage.BASE)
     signing = Signing(wiring.directory, hostname, settings.dns.ttl, wiring.cpu.run, wiring.clock)
-    relay = Relay(router, client, wiring.sleep, signing.sign, _policies(wiring).of, wiring.permits)
+    relay = Relay(router, client, signing.sign, _policies(wiring).of, wiring.schedules[Lane.REMOTE].enter)
     wiring.work(wiring.worker(Lane.REMOTE, relay.attempt), Lane.REMOTE)
 
 

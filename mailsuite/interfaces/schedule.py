@@ -65,11 +65,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class DestinationState:
-    """How a destination stands: jobs in work and ready, its limits now, and its breaker.
+    """How a destination stands: jobs in work and ready, its limits now, its breaker and its site.
 
     ``max_concurrency`` is the limit or what is left of it (see ``setback``). ``failures`` counts failures in a row, 0
     when the breaker is closed; ``reason`` is the last one in words. Nothing starts before ``next_start`` and
-    ``open_until``, 0 when they do not matter; an ``open_until`` that has passed waits for a probe.
+    ``open_until``, 0 when they do not matter; an ``open_until`` that has passed waits for a probe. ``site`` is where
+    its hosts are, "" when nobody has looked lately, and ``room`` how many more may be sent there at a time.
     """
 
     destination: str
@@ -80,6 +81,8 @@ class DestinationState:
     open_until: int = 0
     failures: int = 0
     reason: str = ""
+    site: str = ""
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,14 @@ class IDeliverySchedule(Interface):
 
         Due jobs are promoted and dead leases reaped first. Destinations take turns; classes 0, 1, 2 are
         looked at from ``start_class`` round. A job whose lease died three times becomes poison.
+        """
+
+    async def enter(worker: str, job_id: str, site: str) -> int:
+        """The job that ``worker`` has leased goes to a host of this site: all hosts of one provider, of many domains.
+
+        So do all jobs of its destination from now on, for a day. A site may have as many leases as an untuned
+        destination, or as one of its own is tuned to. 0: it counts there. Else the site is full, or the lease lost:
+        release the job until this time (ms); it is given out again when there is room.
         """
 
     async def renew(worker: str, job_id: str, lease: int) -> bool:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from mailsuite.interfaces.permits import IPermits
 from mailsuite.interfaces.transfer import Host, ITransferClient
 from mailsuite.model.errors import DestinationBusy, DestinationDown, Postponed, Refusal, ScheduleUnavailable
 from mailsuite.model.job import Job, Outcome, QueuedMessage, RecipientState
@@ -16,9 +13,6 @@ from mailsuite.mta.route import Router
 from mailsuite.mta.site import site_of
 
 log = Logger()
-
-LEASE = 120_000
-RENEW = 40.0
 
 Sign = Callable[[bytes], Awaitable[bytes]]
 """The message with our signatures on top."""
@@ -29,7 +23,13 @@ Protect = Callable[[str, Sequence[Host]], Awaitable[Sequence[Host]]]
 Raises DestinationDown when none is left.
 """
 
-Sleep = Callable[[float], Awaitable[None]]
+Enter = Callable[[str, str, str], Awaitable[int]]
+"""Counts a worker's job at a site: 0, or the time (ms) until which it must wait. Raises ScheduleUnavailable."""
+
+
+async def anywhere(worker: str, job_id: str, site: str) -> int:
+    """Limits nothing."""
+    return 0
 
 
 async def unchanged(content: bytes) -> bytes:
@@ -43,23 +43,21 @@ async def as_they_are(domain: str, hosts: Sequence[Host]) -> Sequence[Host]:
 
 
 class Relay:
-    """The attempt of the remote lane. Without ``permits`` the number of links to a site is not limited."""
+    """The attempt of the remote lane."""
 
     def __init__(
         self,
         router: Router,
         client: ITransferClient,
-        sleep: Sleep,
         sign: Sign = unchanged,
         protect: Protect = as_they_are,
-        permits: IPermits | None = None,
+        enter: Enter = anywhere,
     ) -> None:
         self._router = router
         self._client = client
-        self._sleep = sleep
         self._sign = sign
         self._protect = protect
-        self._permits = permits
+        self._enter = enter
 
     async def attempt(
         self, message: QueuedMessage, job: Job, content: bytes, before_dot: Callable[[], Awaitable[bool]]
@@ -70,25 +68,7 @@ class Relay:
         Postponed when the hosts' site has as many links as it may have.
         """
         hosts = await self._protect(job.destination, await self._router.hosts(job.destination))
-        site = site_of(hosts[0].name)
-        if not await self._take(site, job.id):
-            return await self._try(hosts, message, job, content, before_dot)
-        keeping = Deferred.fromCoroutine(self._keep(site, job.id))
-        try:
-            return await self._try(hosts, message, job, content, before_dot)
-        finally:
-            keeping.addErrback(lambda _: None)
-            keeping.cancel()
-            await self._give(site, job.id)
-
-    async def _try(
-        self,
-        hosts: Sequence[Host],
-        message: QueuedMessage,
-        job: Job,
-        content: bytes,
-        before_dot: Callable[[], Awaitable[bool]],
-    ) -> Sequence[Outcome]:
+        await self._count(site_of(hosts[0].name), job)
         signed = await self._sign(content)
         recipients = job.open_recipients
         down: DestinationDown | None = None
@@ -107,27 +87,13 @@ class Relay:
         assert refused, "a router gives at least one host"
         return refused
 
-    async def _take(self, site: str, holder: str) -> bool:
-        """True when there is a permit to give back."""
-        if self._permits is None:
-            return False
+    async def _count(self, site: str, job: Job) -> None:
+        """Without Redis nobody counts, and mail goes on."""
+        worker = "" if job.claim is None else job.claim.worker
         try:
-            until = await self._permits.take(site, holder, LEASE)
+            until = await self._enter(worker, job.id, site)
         except ScheduleUnavailable as error:
-            log.debug("{job_id}: no permit asked for {site}: {reason}", job_id=holder, site=site, reason=str(error))
-            return False
+            log.debug("{job_id} does not count at {site}: {reason}", job_id=job.id, site=site, reason=str(error))
+            return
         if until:
             raise Postponed(until, f"{site} has as many connections as it may have")
-        return True
-
-    async def _keep(self, site: str, holder: str) -> None:
-        assert self._permits is not None
-        while True:
-            await self._sleep(RENEW)
-            with suppress(ScheduleUnavailable):
-                await self._permits.take(site, holder, LEASE)
-
-    async def _give(self, site: str, holder: str) -> None:
-        assert self._permits is not None
-        with suppress(ScheduleUnavailable):  # it expires
-            await self._permits.give(site, holder)

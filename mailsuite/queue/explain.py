@@ -79,6 +79,11 @@ def _pending(
     if destination.in_flight >= destination.max_concurrency:
         why = f"{destination.in_flight} messages to {job.destination} are being delivered, as many as may be at a time"
         return [Reason("limit", why, "one of them is finished")]
+    if destination.site and not destination.room:
+        why = (
+            f"{job.destination} uses the mail hosts of {destination.site}, which are given as many as may be at a time"
+        )
+        return [Reason("site", why, "one of them is finished")]
     if destination.next_start > now:
         why = f"messages to {job.destination} start one after the other, with a gap"
         return [Reason("gap", why, f"its turn comes from {moment(destination.next_start)} on")]

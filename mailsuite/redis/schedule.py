@@ -58,6 +58,8 @@ class RedisSchedule:
             _script, ("forget", "tune", "begin_rebuild", "restore", "end_rebuild")
         )
         self._setback, self._turn, self._destinations = map(_script, ("setback", "turn", "destinations"))
+        self._enter = _script("enter")
+        self._sites: dict[str, str] = {}  # of the leases that this process has
         self._listening = False
         self._rung = False
         self._waiting: list[Deferred[None]] = []
@@ -84,11 +86,23 @@ class RedisSchedule:
         )
         if isinstance(reply, int):
             return Rebuild() if reply < 0 else Idle(reply)
-        job_id, destination, attempts, until = reply
+        job_id, destination, attempts, until, site = reply
+        if site:
+            self._sites[job_id.decode()] = site.decode()
+        else:
+            self._sites.pop(job_id.decode(), None)
         return Lease(job_id.decode(), destination.decode(), attempts, until)
 
+    async def enter(self, worker: str, job_id: str, site: str) -> int:
+        if self._sites.get(job_id) == site:
+            return 0
+        until = int(await self._run(self._enter, worker, job_id, site, self._limits.max_concurrency))
+        if not until:
+            self._sites[job_id] = site
+        return until
+
     async def renew(self, worker: str, job_id: str, lease: int) -> bool:
-        return bool(await self._run(self._renew, worker, job_id, lease))
+        return bool(await self._run(self._renew, worker, job_id, lease, self._sites.get(job_id, "")))
 
     async def done(self, worker: str, job_id: str, answered: bool = False) -> bool:
         return await self._end_turn(worker, job_id, answered)
@@ -101,7 +115,9 @@ class RedisSchedule:
 
     async def _end_turn(self, worker: str, job_id: str, answered: bool, *then: int) -> bool:
         limit = self._limits.max_concurrency
-        return bool(await self._run(self._finish, worker, job_id, int(answered), limit, *then))
+        ended = bool(await self._run(self._finish, worker, job_id, int(answered), limit, *then))
+        self._sites.pop(job_id, None)
+        return ended
 
     async def setback(self, worker: str, job_id: str, waits: Sequence[int], reason: str, busy: bool = False) -> Setback:
         limit = self._limits.max_concurrency
@@ -190,10 +206,21 @@ class RedisSchedule:
 
 
 def _state(
-    name: bytes, in_flight: int, ready: int, maximum: int, start: int, open_until: int, failures: int, reason: bytes
+    name: bytes,
+    in_flight: int,
+    ready: int,
+    maximum: int,
+    start: int,
+    open_until: int,
+    failures: int,
+    reason: bytes,
+    site: bytes,
+    room: int,
 ) -> DestinationState:
     text = reason.decode("utf-8", "replace")
-    return DestinationState(name.decode(), in_flight, ready, maximum, start, open_until, failures, text)
+    return DestinationState(
+        name.decode(), in_flight, ready, maximum, start, open_until, failures, text, site.decode(), max(0, room)
+    )
 
 
 def _script(name: str) -> Script:

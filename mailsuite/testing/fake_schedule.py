@@ -42,6 +42,8 @@ class _Job:
     worker: str = ""
     crashes: int = 0
     started: float = 0.0
+    site: str = ""
+    """Where a leased one counts."""
 
 
 @dataclass(slots=True)
@@ -70,6 +72,7 @@ class FakeSchedule:
         self._last = 0.0
         self._bells: list[Deferred[None]] = []
         self._rung = False
+        self._entered: dict[str, str] = {}
         self.lose()
 
     def lose(self) -> None:
@@ -81,6 +84,8 @@ class FakeSchedule:
         self._started: dict[str, float] = {}
         self._learnt: dict[str, _Destination] = {}
         self._ring: list[dict[str, float]] = [{} for _ in range(CLASSES)]
+        self._sites: dict[str, str] = {}
+        self._queues: dict[str, dict[str, float]] = {}
 
     async def add(self, jobs: Sequence[Due]) -> None:
         now = self._now()
@@ -103,7 +108,8 @@ class FakeSchedule:
                 self._crashed(job, now)
         for turn in range(CLASSES):
             ring = self._ring[(start_class + turn) % CLASSES]
-            for destination in sorted(ring, key=lambda name: (ring[name], name)):
+            while ring:
+                destination = min(ring, key=lambda name: (ring[name], name))
                 if ring[destination] > now:
                     break
                 taken = self._start((start_class + turn) % CLASSES, destination, now)
@@ -111,9 +117,26 @@ class FakeSchedule:
                     job = self._jobs[taken]
                     job.state, job.worker, job.since = "leased", worker, math.floor(now) + lease
                     job.started = now
+                    job.site = self._entered[taken] = self._sites.get(destination, "")
+                    if job.site and self._room(job.site, destination) > 0:
+                        self._wake(job.site, now)
                     return Lease(taken, destination, job.attempts, int(job.since))
         known = [job.since for job in self._in("waiting")] + [at for ring in self._ring for at in ring.values()]
         return Idle(math.ceil(min(known, default=0)))
+
+    async def enter(self, worker: str, job_id: str, site: str) -> int:
+        now = self._now()
+        job = self._jobs.get(job_id)
+        if job is None or job.worker != worker:
+            return math.ceil(now)
+        if job.site == site:
+            return 0
+        self._leave(job, now)
+        self._sites[job.destination] = site
+        if self._room(site, job.destination) < 1:
+            return math.ceil(now)
+        job.site = self._entered[job_id] = site
+        return 0
 
     async def renew(self, worker: str, job_id: str, lease: int) -> bool:
         now = self._now()
@@ -121,6 +144,7 @@ class FakeSchedule:
         if job is None or job.worker != worker:
             return False
         job.since = math.floor(now) + lease
+        job.site = job.site or self._entered.get(job_id, "")
         return True
 
     async def done(self, worker: str, job_id: str, answered: bool = False) -> bool:
@@ -170,12 +194,14 @@ class FakeSchedule:
         now = self._now()
         job = self._jobs.pop(job_id, None)
         if job is not None and job.state == "leased":
+            self._leave(job, now)
             self._arm(job.destination, now)
 
     async def tune(self, destination: str, limits: Limits) -> None:
         now = self._now()
         self._limits[destination] = limits
         self._learnt.pop(destination, None)
+        self._sites.pop(destination, None)
         for ring in self._ring:
             ring.pop(destination, None)
         self._arm(destination, now)
@@ -187,6 +213,7 @@ class FakeSchedule:
             return False
         self._rebuild = (worker, now + REBUILD_RIGHT)
         for job in self._in("leased"):
+            self._leave(job, now)
             self._ready(job, now, now)
         return True
 
@@ -247,6 +274,7 @@ class FakeSchedule:
         learnt = self._learnt.get(destination, _Destination())
         opens = max(learnt.open_until, limits.open_until)
         start = self._started[destination] + limits.gap if limits.gap and destination in self._started else 0
+        site = self._sites.get(destination, "")
         return DestinationState(
             destination,
             sum(job.destination == destination for job in self._in("leased")),
@@ -256,12 +284,32 @@ class FakeSchedule:
             math.ceil(opens) if learnt.failures or opens > now else 0,
             learnt.failures,
             learnt.reason,
+            site,
+            max(0, self._room(site, destination)) if site else 0,
         )
 
     def _maximum(self, destination: str) -> int:
         limit = self._limits.get(destination, self._plain).max_concurrency
         learnt = self._learnt.get(destination, _Destination())
         return min(limit, learnt.maximum or limit)
+
+    def _room(self, site: str, destination: str) -> int:
+        tuned = self._limits.get(destination, self._plain).max_concurrency
+        return max(self._plain.max_concurrency, tuned) - sum(job.site == site for job in self._jobs.values())
+
+    def _wake(self, site: str, now: float) -> None:
+        """The destination that has waited longest for the site is next."""
+        queue = self._queues.get(site, {})
+        while queue:
+            destination = min(queue, key=lambda name: (queue[name], name))
+            del queue[destination]
+            if self._arm(destination, now):
+                return
+
+    def _leave(self, job: _Job, now: float) -> None:
+        site, job.site = job.site, ""
+        if site:
+            self._wake(site, now)
 
     def _now(self) -> float:
         """The clock's time, later at each call, as real calls are."""
@@ -289,8 +337,15 @@ class FakeSchedule:
         gap_end = self._started[destination] + limits.gap if limits.gap and destination in self._started else 0.0
         learnt = self._learnt.get(destination, _Destination())
         opens = max(limits.open_until, learnt.open_until, gap_end)
+        site = self._sites.get(destination, "")
+        if site and self._room(site, destination) < 1:
+            for each in self._ring:
+                each.pop(destination, None)
+            self._queues.setdefault(site, {}).setdefault(destination, now)
+            return None
         if opens > now:
             ring[destination] = opens
+            self._wake(site, now)
             return None
         free = self._maximum(destination) - sum(job.destination == destination for job in self._in("leased"))
         probe = self._jobs.get(learnt.probe)
@@ -299,11 +354,16 @@ class FakeSchedule:
         if (free <= 1 or learnt.failures) and (line or free < 1):
             for each in self._ring:  # full, now or with this start
                 each.pop(destination, None)
+        elif self._queues.get(site):
+            for each in self._ring:
+                each.pop(destination, None)
+            self._queues[site].setdefault(destination, now)
         elif len(line) <= 1:
             del ring[destination]
         else:
             ring[destination] = now + limits.gap
         if free < 1 or not line:
+            self._wake(site, now)
             return None
         self._started[destination] = now
         if learnt.failures:
@@ -315,13 +375,19 @@ class FakeSchedule:
         self._ring[job.priority].setdefault(job.destination, now)
         self._ring_bell()
 
-    def _arm(self, destination: str, now: float) -> None:
+    def _arm(self, destination: str, now: float) -> bool:
+        """Has it ready work? Then it is in the ring."""
+        work = False
         for priority, ring in enumerate(self._ring):
-            if destination not in ring and self._line(priority, destination):
-                ring[destination] = now
-                self._ring_bell()
+            if self._line(priority, destination):
+                work = True
+                if destination not in ring:
+                    ring[destination] = now
+                    self._ring_bell()
+        return work
 
     def _crashed(self, job: _Job, now: float) -> None:
+        self._leave(job, now)
         job.crashes += 1
         if job.crashes >= CRASHES:
             job.state, job.worker, job.since = "poison", "", now
@@ -332,8 +398,13 @@ class FakeSchedule:
     def _finish(self, worker: str, job_id: str, due: int | None, attempts: int | None, answered: bool = False) -> bool:
         now = self._now()
         job = self._jobs.get(job_id)
+        self._entered.pop(job_id, None)
         if job is None or job.worker != worker:
             return False
+        site = job.site
+        if site:
+            self._queues.setdefault(site, {}).setdefault(job.destination, now)
+        self._leave(job, now)
         if due is None:
             del self._jobs[job_id]
         else:
@@ -344,7 +415,8 @@ class FakeSchedule:
                 self._ready(job, now, now)
         if answered:
             self._answered(job.destination, now)
-        self._arm(job.destination, now)
+        if not site:
+            self._arm(job.destination, now)
         return True
 
     def _answered(self, destination: str, now: float) -> None:

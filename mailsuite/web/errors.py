@@ -15,6 +15,7 @@ from mailsuite.model.errors import Conflict, Deferral, MailError, NotThere
 from mailsuite.web.forms import is_scripted
 from mailsuite.web.render import Renderer
 from mailsuite.web.session import NotSignedIn
+from mailsuite.web.stream import BYE, begin, event
 
 _log = Logger()
 
@@ -83,7 +84,10 @@ class Errors:
             request.setHeader("hx-redirect", "/login")
             request.setResponseCode(401)
         elif request.path == b"/events":
-            request.setResponseCode(401)
+            # A refusal would look like a fault to the browser. After a logout elsewhere, a tab that takes the stream
+            # over hears what the tab before it has heard.
+            begin(request)
+            return event(*BYE)
         else:
             request.setHeader("location", f"/login?next={quote(here, safe='')}")
             request.setResponseCode(303)

@@ -26,6 +26,20 @@ LIFETIME = 1800.0
 COALESCE = 0.25
 RETRY = 2000
 
+BYE: tuple[str, dict[str, object]] = ("bye", {})
+"""The event that says: your session is over."""
+
+
+def event(name: str, data: dict[str, object]) -> bytes:
+    """One event as it is sent."""
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+def begin(request: Request) -> None:
+    """Set the fields of an answer that is a stream."""
+    request.setHeader("content-type", "text/event-stream; charset=utf-8")
+    request.setHeader("x-accel-buffering", "no")
+
 
 class Coalescer:
     """Passes the first change of a folder on at once, and what follows within the interval as one."""
@@ -82,12 +96,12 @@ class _Stream:
             case Toast():
                 self.send("toast", {"text": event.text, "conversation": event.conversation})
             case Bye() if event.token_hash == self._token_hash:
-                self.send("bye", {})
+                self.send(*BYE)
                 self.end()
 
     def send(self, name: str, data: dict[str, object]) -> None:
         if not self.ended.called:
-            self._request.write(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
+            self._request.write(event(name, data))
 
     def ping(self) -> None:
         if not self.ended.called:
@@ -114,15 +128,15 @@ class Streams:
         self._pings.clock = clock
 
     async def serve(self, request: Request, visitor: Visitor) -> bytes:
-        """Answer with a stream; returns when it has ended."""
-        request.setHeader("content-type", "text/event-stream; charset=utf-8")
-        request.setHeader("x-accel-buffering", "no")
+        """Answer with a stream; returns when it has ended. Its first event has the page look what came before it."""
+        begin(request)
         request.write(f"retry: {RETRY}\n\n".encode())
         if self._draining:
             return b""
         stream = _Stream(request, visitor.session.token_hash, self._clock)
         unsubscribe = self._bus.subscribe(visitor.account.id, stream.hear)
         self._open.add(stream)
+        stream.hear(None)
         if not self._pings.running:
             self._pings.start(PING, now=False)
         try:

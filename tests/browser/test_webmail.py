@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from mailsuite.model.folder import ARCHIVE, INBOX
 from tests.browser.case import BrowserCase
+from tests.browser.support import Window
 from tests.web.house import ALICE, BOB, NOON, PASSWORD
 
 MINUTE = 60_000
@@ -148,17 +149,37 @@ class LiveTests(BrowserCase):
 
         await self.drive(flow)
 
+    def beside(self, window: Window, one: Page) -> Page:
+        """A second tab, which has taken the stream over; the first has looked for what came meanwhile."""
+        two = window.tab()
+        with one.expect_response("**/since?*"):
+            two.goto("/mail/sent")
+        return two
+
     async def test_logout_elsewhere(self) -> None:
         """Signing out in one tab takes the others to the login."""
 
         def flow(browser: Browser) -> None:
             window = self.window(browser)
             one = window.login(ALICE, PASSWORD)
-            two = window.tab()
-            two.goto("/mail/sent")
+            two = self.beside(window, one)
             two.locator(".me summary").click()
             two.get_by_role("button", name="Sign out").click()
             expect(two).to_have_url(re.compile("/login"))
+            expect(one).to_have_url(re.compile("/login"))
+            window.check()
+
+        await self.drive(flow)
+
+    async def test_session_ended_unheard(self) -> None:
+        """A tab that takes the stream over, and has not heard that the session is over, goes to the login."""
+
+        def flow(browser: Browser) -> None:
+            window = self.window(browser)
+            one = window.login(ALICE, PASSWORD)
+            two = self.beside(window, one)
+            self.house.now += 60 * 24 * 60 * MINUTE
+            two.close()
             expect(one).to_have_url(re.compile("/login"))
             window.check()
 

@@ -1,4 +1,4 @@
-"""The contracts of schedule, permits, events and counter, on the fakes, on Redis and on Valkey."""
+"""The contracts of schedule, events and counter, on the fakes, on Redis and on Valkey."""
 
 from __future__ import annotations
 
@@ -12,22 +12,18 @@ from twisted.trial.unittest import TestCase
 
 from mailsuite.interfaces.counters import ICounter
 from mailsuite.interfaces.events import IEventBus
-from mailsuite.interfaces.permits import IPermits
 from mailsuite.interfaces.schedule import IDeliverySchedule
 from mailsuite.model.job import Lane
 from mailsuite.redis.connection import Link
 from mailsuite.redis.counters import RedisCounter
 from mailsuite.redis.events import RedisEvents
-from mailsuite.redis.permits import RedisPermits
 from mailsuite.redis.schedule import RedisSchedule
 from mailsuite.runtime import clock
 from mailsuite.testing.contracts.counter import CounterContract
 from mailsuite.testing.contracts.events import EventBusContract
-from mailsuite.testing.contracts.permits import PermitsContract
 from mailsuite.testing.contracts.schedule import ScheduleContract
 from mailsuite.testing.fake_counter import FakeCounter
 from mailsuite.testing.fake_events import FakeEvents
-from mailsuite.testing.fake_permits import FakePermits
 from mailsuite.testing.fake_schedule import FakeSchedule
 from mailsuite.testing.redis_server import RedisServer
 
@@ -108,38 +104,6 @@ class RedisScheduleTests(_Served, ScheduleContract, TestCase):
 
 class ValkeyScheduleTests(RedisScheduleTests):
     """RedisSchedule on the wheel's valkey-server."""
-
-    KIND = "valkey"
-
-
-class FakePermitsTests(_Turned, PermitsContract, TestCase):
-    """FakePermits."""
-
-    async def make_permits(self) -> IPermits:
-        return FakePermits(self.now, self.LIMIT)
-
-
-class RedisPermitsTests(_Served, PermitsContract, TestCase):
-    """RedisPermits on redis-server."""
-
-    async def make_permits(self) -> IPermits:
-        self.server.client.flushall()
-        return RedisPermits(self.link(), self.LIMIT)
-
-    async def test_nothing_is_left(self) -> None:
-        """The keys of a site end with its last permit."""
-        await self.fill()
-        await self.free()
-        keys = self.server.client.keys()
-        self.assertEqual(["permit:{mx.example}", "permit:{mx.example}:ask"], sorted(keys))
-        self.assertTrue(all(0 < self.server.client.pttl(key) <= 100_000 for key in keys))
-        for n in range(self.LIMIT):
-            await self.permits.give("mx.example", f"m.{n}")
-        self.assertEqual(["permit:{mx.example}:ask"], self.server.client.keys())
-
-
-class ValkeyPermitsTests(RedisPermitsTests):
-    """RedisPermits on the wheel's valkey-server."""
 
     KIND = "valkey"
 

@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mailsuite.interfaces.permits import IPermits
 from mailsuite.interfaces.transfer import Host, ITransferClient
 from mailsuite.model.envelope import Envelope, Recipient
 from mailsuite.model.errors import (
@@ -20,10 +19,10 @@ from mailsuite.model.errors import (
     Refusal,
     ScheduleUnavailable,
 )
-from mailsuite.model.job import Outcome, QueuedMessage, RecipientState, jobs_of
+from mailsuite.model.job import Claim, Outcome, QueuedMessage, RecipientState, jobs_of
 from mailsuite.model.status import Status
 from mailsuite.model.tls_policy import TlsLevel, TlsPolicy
-from mailsuite.mta.relay import LEASE, RENEW, Relay
+from mailsuite.mta.relay import Relay
 from mailsuite.mta.route import Router
 from mailsuite.testing.builders import plan_entry, queued_message
 from mailsuite.testing.fake_resolver import FakeResolver
@@ -60,24 +59,19 @@ class Client:
         return [Outcome(recipient, RecipientState.DELIVERED, answer, host.name) for recipient in recipients]
 
 
-@implementer(IPermits)
-class Permits:
-    """Gives ``until``, or raises it; notes what is done."""
+class Site:
+    """Gives ``until``, or raises it; notes who enters."""
 
     def __init__(self, until: int | Exception = 0) -> None:
         self.until = until
-        self.done: list[tuple[str, ...]] = []
+        self.entered: list[tuple[str, str, str]] = []
 
-    async def take(self, site: str, holder: str, lease: int) -> int:
-        self.done.append(("take", site, holder, str(lease)))
+    async def enter(self, worker: str, job_id: str, site: str) -> int:
+        """As IDeliverySchedule.enter."""
+        self.entered.append((worker, job_id, site))
         if isinstance(self.until, Exception):
             raise self.until
         return self.until
-
-    async def give(self, site: str, holder: str) -> None:
-        self.done.append(("give", site, holder))
-        if isinstance(self.until, Exception):
-            raise self.until
 
 
 async def go() -> bool:
@@ -89,28 +83,21 @@ class RelayTests(SynchronousTestCase):
     """beta.example has the hosts mx1 and mx2 of mail.example."""
 
     def setUp(self) -> None:
-        """A resolver with two hosts, and time that stands still."""
+        """A resolver with two hosts."""
         self.dns = FakeResolver()
         self.dns.add("beta.example", "MX", ["10 mx1.mail.example.", "20 mx2.mail.example."])
         self.dns.add("mx1.mail.example", "A", ["203.0.113.1"])
         self.dns.add("mx2.mail.example", "A", ["203.0.113.2"])
-        self.naps: list[Deferred[None]] = []
         self.message: QueuedMessage = queued_message(
             content=CONTENT, plan=[plan_entry(0, "beta.example", "bob@beta.example", "cat@beta.example")]
         )
 
-    async def sleep(self, seconds: float) -> None:
-        """Until the test fires it."""
-        self.assertEqual(seconds, RENEW)
-        nap: Deferred[None] = Deferred()
-        self.naps.append(nap)
-        await nap
-
     def attempt(self, client: Client, **parts: object) -> Deferred[Sequence[Outcome]]:
         """Begin one."""
         router = Router(self.dns, {}, [], [], lambda names: names.sort())
-        relay = Relay(router, client, self.sleep, **parts)  # type: ignore[arg-type]
+        relay = Relay(router, client, **parts)  # type: ignore[arg-type]
         (job,) = jobs_of(self.message)
+        job = replace(job, claim=Claim("h/1/a", 0))
         return Deferred.fromCoroutine(relay.attempt(self.message, job, CONTENT, go))
 
     def states(self, client: Client) -> list[str]:
@@ -190,55 +177,28 @@ class RelayTests(SynchronousTestCase):
         self.assertEqual(client.asked, [Host("mx2.mail.example", ("203.0.113.2",), tls=policy)])
         self.failureResultOf(self.attempt(Client({}), protect=refuse), DestinationDown)
 
-    def test_permit(self) -> None:
-        """One for the site of the best host, kept alive while the attempt lasts and given back at its end."""
-        permits = Permits()
+    def test_site(self) -> None:
+        """The worker's job counts at the site of the best host, before anybody is asked."""
+        site = Site()
         client = Client({"mx1.mail.example": OK})
         client.gate = Deferred()
-        attempt = self.attempt(client, permits=permits)
-        take = ("take", "mail.example", "q1.0", str(LEASE))
-        self.assertEqual(permits.done, [take])
-        self.naps[0].callback(None)
-        self.assertEqual(permits.done, [take, take])
+        attempt = self.attempt(client, enter=site.enter)
+        self.assertEqual(site.entered, [("h/1/a", "q1.0", "mail.example")])
         client.gate.callback(None)
         self.successResultOf(attempt)
-        self.assertEqual(permits.done, [take, take, ("give", "mail.example", "q1.0")])
-        self.assertEqual(len(self.naps), 2)
+        self.assertEqual(len(site.entered), 1)
 
-    def test_permit_given_back(self) -> None:
-        """Also when the attempt fails, or is broken off."""
-        permits = Permits()
-        error = DestinationDown(451, "4.4.1", "x")
-        client = Client({"mx1.mail.example": error, "mx2.mail.example": error})
-        self.failureResultOf(self.attempt(client, permits=permits), DestinationDown)
-        self.assertEqual(permits.done[-1], ("give", "mail.example", "q1.0"))
-        client.gate = Deferred()
-        attempt = self.attempt(client, permits=permits)
-        attempt.addErrback(lambda _: None)
-        attempt.cancel()
-        self.assertEqual([step[0] for step in permits.done], ["take", "give"] * 2)
-
-    def test_no_permit(self) -> None:
-        """Without one the attempt is none: postponed until the time that was told, nobody is asked."""
+    def test_full_site(self) -> None:
+        """Then the attempt is none: postponed until the time that was told, nobody is asked."""
         client = Client({})
-        permits = Permits(until=1_800_000_005_000)
-        error = self.failureResultOf(self.attempt(client, permits=permits), Postponed).value
+        error = self.failureResultOf(self.attempt(client, enter=Site(until=1_800_000_005_000).enter), Postponed).value
         assert isinstance(error, Postponed)
         self.assertEqual(error.until, 1_800_000_005_000)
         self.assertIn("mail.example", error.reason)
         self.assertEqual(client.asked, [])
-        self.assertEqual([step[0] for step in permits.done], ["take"])
 
     def test_redis_down(self) -> None:
-        """Without Redis there are no permits, and mail goes on; one that cannot be given back expires."""
-        permits = Permits(ScheduleUnavailable("down"))
-        self.successResultOf(self.attempt(Client({"mx1.mail.example": OK}), permits=permits))
-        self.assertEqual([step[0] for step in permits.done], ["take"])
-        permits = Permits()
-        client = Client({"mx1.mail.example": OK})
-        client.gate = Deferred()
-        attempt = self.attempt(client, permits=permits)
-        permits.until = ScheduleUnavailable("down")
-        self.naps[-1].callback(None)
-        client.gate.callback(None)
-        self.successResultOf(attempt)
+        """Without Redis nobody counts, and mail goes on."""
+        site = Site(ScheduleUnavailable("down"))
+        self.successResultOf(self.attempt(Client({"mx1.mail.example": OK}), enter=site.enter))
+        self.assertEqual(len(site.entered), 1)

@@ -88,6 +88,7 @@ class ExplainTests(TestCase):
     def test_limit_and_gap(self) -> None:
         """Limit and gap."""
         self.only("limit", "20 messages to beta.example", destination=replace(FREE, in_flight=20))
+        self.only("site", "hosts of big.example", destination=replace(FREE, site="big.example"))
         self.only("gap", moment(NOW + 500), destination=replace(FREE, next_start=NOW + 500))
 
     def test_workers(self) -> None:

@@ -32,9 +32,9 @@ from tests.redis.served import ServedCase
 LONG = 10_000_000
 LIMITS = Limits(max_concurrency=2)
 
-IDS = st.sampled_from(["m.0", "m.1", "m.2", "m.3", "m.4", "m.5"])
+IDS = st.sampled_from(["m.0", "m.1", "m.2", "m.3", "m.4", "m.5", "m.6", "m.7"])
 WORKERS = st.sampled_from(["h/1/a", "h/1/b", "h/2/a"])
-DESTINATIONS = st.sampled_from(["a.example", "b.example"])
+DESTINATIONS = st.sampled_from(["a.example", "b.example", "c.example"])
 DUES = st.sampled_from([1, 2, 3, 4, LONG])
 """Long ago; or (LONG is added to the time of the start) not within the test."""
 JOBS = st.builds(Due, IDS, DESTINATIONS, st.integers(0, 2), DUES, st.integers(0, 9))
@@ -71,6 +71,8 @@ class Machine(RuleBasedStateMachine):
                 return replace(value, until=self.far(value.until))
             case Idle():
                 return Idle(self.far(value.next_due))
+            case int() if not isinstance(value, bool):
+                return self.far(value) if value > LONG else value
             case DestinationState():
                 return replace(value, open_until=self.far(value.open_until))
             case Turn():
@@ -99,11 +101,29 @@ class Machine(RuleBasedStateMachine):
     @rule(target=leases, worker=WORKERS, span=SPANS, start=st.integers(0, 2))
     def claim(self, worker: str, span: int, start: int) -> Any:
         lease = self.run_both("claim", worker, span, start)
+        if isinstance(lease, Idle):  # the bell may ring for what this call has made ready
+            lease = self.run_both("claim", worker, span, start)
+        if isinstance(lease, Idle):
+            self.nothing_could_start()
         return (worker, lease.job_id) if isinstance(lease, Lease) else multiple()
+
+    def nothing_could_start(self) -> None:
+        """Each destination with ready work has a reason to wait."""
+        for state in self.call(self.real.destinations()):
+            full = state.in_flight >= state.max_concurrency or (state.site and not state.room)
+            closed = state.failures or state.next_start or state.open_until > now()
+            assert not state.ready or full or closed, state
 
     @rule(target=leases, worker=WORKERS, job_id=IDS)
     def guess(self, worker: str, job_id: str) -> tuple[str, str]:
         return worker, job_id
+
+    @rule(lease=leases, site=st.sampled_from(["one.site", "one.site", "two.site"]))
+    def enter(self, lease: tuple[str, str], site: str) -> None:
+        worker, job_id = lease
+        turn = self.run_both("turn", job_id)
+        if turn is not None and turn.worker == worker:  # what a lost lease is told is not worth a call to Redis
+            self.run_both("enter", worker, job_id, site)
 
     @rule(lease=leases, span=SPANS)
     def renew(self, lease: tuple[str, str], span: int) -> None:

@@ -135,8 +135,10 @@ class ClosedTests(WebCase):
             self.assertEqual((answer.code, answer.header("hx-redirect")), (401, "/login"), path)
 
     async def test_events(self) -> None:
-        """An event stream is refused, which ends a browser's attempts."""
-        self.assertEqual((await self.house.client().get("/events")).code, 401)
+        """An event stream says that the session is over, and nothing else: the page goes to the login."""
+        answer = await self.house.client().get("/events")
+        self.assertEqual((answer.code, answer.header("content-type")), (200, "text/event-stream; charset=utf-8"))
+        self.assertEqual(answer.text, "event: bye\ndata: {}\n\n")
 
     async def test_forged_cookie(self) -> None:
         """A token that was never given is none."""

@@ -13,10 +13,9 @@ function open() {
   stream = new EventSource("/events")
   const share = (type, detail) => { tell(type, detail); bus.postMessage({ type, detail }) }
   for (const type of ["changed", "toast", "bye"]) stream.addEventListener(type, e => share(type, JSON.parse(e.data)))
-  stream.onopen = () => share("changed", { folder: "", seq: 0 })             // what came while there was no stream
   stream.onerror = e => { if (e.target.readyState === EventSource.CLOSED && e.target === stream) setTimeout(again, 5000) }
 }
-function again() { if (stream) { close(); open(); tell("changed", { folder: "", seq: 0 }) } }  // a refusal ends in the login
+function again() { if (stream) { close(); open() } }
 function close() { stream?.close(); stream = undefined }
 const hold = () => { open(); return new Promise(() => {}) }                  // until it is stolen
 const lost = () => { if (stream) { close(); wait() } }
@@ -56,7 +55,7 @@ async function pull() {
   pulling = false
   if (more) { more = false; pull() }
 }
-document.addEventListener("mail:bye", () => location.assign("/login"))
+document.addEventListener("mail:bye", () => { close(); location.assign("/login") })
 
 /* a row comes to its place: above the first older one; what is older than all loaded rows waits to be scrolled to */
 const after = (a, b) => +a.dataset.at - +b.dataset.at || (a.id > b.id ? 1 : -1)

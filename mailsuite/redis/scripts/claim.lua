@@ -1,5 +1,5 @@
 -- ARGV: worker, lease in ms, class to begin with, default max, default gap, server.
--- Returns {id, destination, attempts, expiry}; or an integer: -1 the epoch is lost, else the next due time (0: none).
+-- Returns {id, destination, attempts, expiry, site at which it counts}; or an integer: -1 the epoch is lost, else the next due time (0: none).
 local worker, span, begin, server = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[6]
 local PROMOTE, REAP, WALK = 100, 50, 256 -- bounds of the work of one call; the next goes on
 local SPAN = 4000 -- shorter leases are not guarded against a server that stood still
@@ -40,28 +40,39 @@ for turn = 0, 2 do
     local dest, at = head[1], tonumber(head[2])
     if not dest then break end
     if at > now then note(at); break end
-    local max, gap, open, failures, probing = standing(dest, ARGV[4], ARGV[5])
+    local max, gap, open, failures, probing, site, room = standing(dest, ARGV[4], ARGV[5])
     local free = max - redis.call('ZCARD', P .. 'inf:' .. dest)
-    if open > now then
+    if site and room < 1 then
+      disarm(dest)
+      queue(dest, site)
+    elseif open > now then
       redis.call('ZADD', dests, open, dest)
+      if site then wake(site) end
     elseif free < 1 or probing then
       disarm(dest)
+      if site then wake(site) end
     else
       local ready_jobs = P .. 'rdy:' .. class .. ':' .. dest
       local id = redis.call('ZPOPMIN', ready_jobs)[1]
       if not id then
         redis.call('ZREM', dests, dest)
+        if site then wake(site) end
       else
         local expiry = math.floor(now) + span
         lease(id, dest, worker, expiry)
+        if site then join(id, site) end
         if gap > 0 then redis.call('SET', P .. 'start:' .. dest, now, 'PX', gap) end
         if failures > 0 then redis.call('HSET', P .. 'dst:' .. dest, 'probe', id) end
         if free == 1 or failures > 0 then disarm(dest)
+        elseif site and redis.call('EXISTS', P .. 'queue:' .. site) == 1 then
+          disarm(dest)
+          queue(dest, site) -- behind those that have waited for room
         elseif redis.call('EXISTS', ready_jobs) == 1 then redis.call('ZADD', dests, now + gap, dest)
         else redis.call('ZREM', dests, dest) end
+        if site and room > 1 then wake(site) end
         rung = rung - 1 -- the caller has it
         ring()
-        return {id, dest, tonumber(redis.call('HGET', key(id), 'n')), expiry}
+        return {id, dest, tonumber(redis.call('HGET', key(id), 'n')), expiry, site or ''}
       end
     end
     if step == WALK then note(now) end

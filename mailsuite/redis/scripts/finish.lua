@@ -1,9 +1,11 @@
 -- ARGV: worker, id, "1" when the destination answered, default max, and due, and attempts. Without due the job is done;
 -- without attempts it is given back uncounted. Returns 1, or 0 when the lease is not this worker's.
 local worker, id, answered, due, attempts = ARGV[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[5]), ARGV[6]
-local job = redis.call('HMGET', key(id), 'd', 'p', 'w')
+local job = redis.call('HMGET', key(id), 'd', 'p', 'w', 'site')
 if job[3] ~= worker then return 0 end
 seen()
+local site = job[4]
+if site then queue(job[1], site) end -- behind those that have waited for the room that is free now
 unlease(id, job[1], worker)
 if not due then
   drop(id)
@@ -37,6 +39,6 @@ if answered then
   if set[1] then close_breaker(job[1]) end
   if set[2] then widen(job[1], tonumber(set[2]), tonumber(set[3] or ARGV[4])) end
 end
-arm(job[1])
+if not site then arm(job[1]) end
 ring()
 return 1

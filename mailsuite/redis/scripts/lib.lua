@@ -1,14 +1,19 @@
 -- Shared prelude of the schedule's scripts. KEYS[1] is the lane's prefix, e.g. "mq:{remote}:".
 --
--- job:<id>            hash   d destination, p class, n attempts, st state, w worker, s start of the lease, c crashes;
+-- job:<id>            hash   d destination, p class, n attempts, st state, w worker, s start of the lease, c crashes,
+--                            site at which a leased one counts;
 --                            st: "w" waiting, "r" ready, "l" leased, "x" poison. Its due time is its score in delay.
 -- delay               zset   id -> due time
 -- rdy:<class>:<dest>  zset   id -> time since which it is ready
 -- dests:<class>       zset   ring of destinations with ready work: destination -> earliest next start
 -- lease, inf:<dest>   zset   id -> lease expiry, of all and of one destination
+-- site:<site>         set    leased ids that count at a site
+-- queue:<site>        zset   destinations that wait for room at a site -> since when; while there is room and one waits,
+--                            another of the site stands in the ring
 -- wl:<worker>, workers  set  ids leased to a worker; workers that hold leases
 -- dst:<dest>          hash   tuned limits: max, gap; breaker: open until, fail failures in a row, why, probe id of the job
---                            that tries; cur adaptive maximum, ok successes since it changed; at the last change of these
+--                            that tries; cur adaptive maximum, ok successes since it changed; at the last change of these;
+--                            site of its hosts, as long as it is known
 -- start:<dest>        string its last start, while a gap lasts
 -- troubled            zset   destinations whose breaker is open -> when that is forgotten
 -- poison              zset   id -> time;  jobs: how many job hashes there are
@@ -27,13 +32,44 @@ local rung = 0 -- how many jobs or destinations this call made ready
 
 local function key(id) return P .. 'job:' .. id end
 
--- Put a destination into the ring of each class in which it has ready work, unless it is there.
+-- Put a destination into the ring of each class in which it has ready work, unless it is there. Has it any?
 local function arm(dest)
+  local work = false
   for class = 0, 2 do
     if redis.call('EXISTS', P .. 'rdy:' .. class .. ':' .. dest) == 1 then
       rung = rung + redis.call('ZADD', P .. 'dests:' .. class, 'NX', now, dest)
+      work = true
     end
   end
+  return work
+end
+
+-- A site has room, or the destination that might have used it cannot: the one that has waited longest is next.
+local function wake(site)
+  repeat
+    local dest = redis.call('ZPOPMIN', P .. 'queue:' .. site)[1]
+  until not dest or arm(dest)
+end
+
+local function queue(dest, site) redis.call('ZADD', P .. 'queue:' .. site, 'NX', now, dest) end
+
+-- How many more may be sent to a site at a time: as many as to a destination, and more if one is tuned so.
+local function room_at(site, plain_max, tuned_max)
+  local max = math.max(tonumber(plain_max), tonumber(tuned_max or 0))
+  return max - redis.call('SCARD', P .. 'site:' .. site)
+end
+
+local function join(id, site)
+  redis.call('SADD', P .. 'site:' .. site, id)
+  redis.call('HSET', key(id), 'site', site)
+end
+
+local function leave(id)
+  local site = redis.call('HGET', key(id), 'site')
+  if not site then return end
+  redis.call('SREM', P .. 'site:' .. site, id)
+  redis.call('HDEL', key(id), 'site')
+  wake(site)
 end
 
 local function ready(id, dest, class, since)
@@ -57,6 +93,7 @@ local function lease(id, dest, worker, expiry)
 end
 
 local function unlease(id, dest, worker)
+  leave(id)
   redis.call('HDEL', key(id), 'w', 's')
   redis.call('ZREM', P .. 'lease', id)
   redis.call('ZREM', P .. 'inf:' .. dest, id)
@@ -90,14 +127,16 @@ local function drop(id)
   redis.call('DECR', P .. 'jobs')
 end
 
--- How a destination may be used: maximum now, gap, earliest next start, failures in a row, probe under way (or false).
+-- How a destination may be used: maximum now, gap, earliest next start, failures in a row, probe under way (or false),
+-- its site (or false) and the room there.
 local function standing(dest, plain_max, plain_gap)
-  local set = redis.call('HMGET', P .. 'dst:' .. dest, 'max', 'gap', 'open', 'cur', 'fail', 'probe')
+  local set = redis.call('HMGET', P .. 'dst:' .. dest, 'max', 'gap', 'open', 'cur', 'fail', 'probe', 'site')
   local max, gap, open = tonumber(set[1] or plain_max), tonumber(set[2] or plain_gap), tonumber(set[3] or 0)
   if set[4] then max = math.min(max, tonumber(set[4])) end
   if gap > 0 then open = math.max(open, tonumber(redis.call('GET', P .. 'start:' .. dest) or 0) + gap) end
   local probing = set[6] and redis.call('ZSCORE', P .. 'inf:' .. dest, set[6])
-  return max, gap, open, tonumber(set[5] or 0), probing
+  local room = set[7] and room_at(set[7], plain_max, set[1])
+  return max, gap, open, tonumber(set[5] or 0), probing, set[7], room
 end
 
 -- What was learnt about a destination that nobody tuned is forgotten in the end.

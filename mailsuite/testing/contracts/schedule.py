@@ -270,6 +270,150 @@ class ScheduleContract(_Case):
         await self.schedule.done(ANN, "m.4")
         self.assertEqual(["m.5"], await self.take_all())
 
+    # Limits of a site
+
+    async def fill_site(self, *destinations: str) -> None:
+        """Three jobs of the destinations, the site's first ones, are under way to one.site; ids a.0 and so on."""
+        for destination in destinations:
+            await self.add(f"{destination}.0", destination)
+        self.assertEqual(len(destinations), len(await self.take_all()))
+        for destination in destinations:
+            self.assertEqual(0, await self.schedule.enter(ANN, f"{destination}.0", "one.site"))
+
+    async def test_a_site_is_shared(self) -> None:
+        """Its destinations have as many leases as one may have; the one that is too many comes when there is room."""
+        await self.fill_site("a", "b", "c")
+        await self.add("d.0", "d")
+        self.assertEqual("d.0", await self.take(BOB))
+        until = await self.schedule.enter(BOB, "d.0", "one.site")
+        self.assertLessEqual(abs(until - self.now()), 2000)
+        self.assertTrue(await self.schedule.release(BOB, "d.0", until))
+        await self.add("other.0", "other")
+        self.assertEqual(["other.0"], await self.take_all())
+        self.assertTrue(await self.schedule.done(ANN, "b.0"))
+        self.assertEqual("d.0", await self.eventually(lambda: self.take(BOB)))
+        self.assertEqual(0, await self.schedule.enter(BOB, "d.0", "one.site"))
+
+    async def test_a_known_site(self) -> None:
+        """Later jobs of a destination count at its site from their claim on, and are not given out when it is full."""
+        await self.fill_site("a", "b", "c")
+        for n in range(1, 4):
+            await self.schedule.add([Due(f"{name}.{n}", name, 1, 1000) for name in "abc"])
+        self.assertEqual([], await self.take_all())
+        self.assertTrue(await self.schedule.done(ANN, "a.0"))
+        (second,) = await self.take_all()
+        self.assertEqual(0, await self.schedule.enter(ANN, second, "one.site"))
+        self.assertEqual(("one.site", 0), await self.site_of("a"))
+
+    async def site_of(self, destination: str) -> tuple[str, int]:
+        """As destination says."""
+        state = await self.schedule.destination(destination)
+        return state.site, state.room
+
+    async def test_destinations_of_a_site_take_turns(self) -> None:
+        """The one that has waited longest has the room; one that just had it waits behind the others."""
+        await self.fill_site("a", "b", "c")
+        for n in (1, 2):
+            for name in "cba":
+                await self.add(f"{name}.{n}", name)
+        self.assertEqual("", await self.take())
+        order, running = [], ["c.0", "b.0", "a.0"]
+        while running:
+            await self.schedule.done(ANN, running.pop(0))
+            if job_id := await self.take():
+                order.append(job_id)
+                running.append(job_id)
+        self.assertEqual(["a", "b", "c"] * 2, [job_id[0] for job_id in order])
+
+    async def test_room_goes_to_one_that_can_use_it(self) -> None:
+        """When the destination whose turn it is cannot start, or has nothing left, the next of the site does."""
+        await self.fill_site("a", "b", "c")
+        for name in "abcd":
+            await self.add(f"{name}.1", name)
+        self.assertEqual("d.1", await self.take())
+        until = await self.schedule.enter(ANN, "d.1", "one.site")
+        await self.schedule.setback(ANN, "a.0", [FAR], "no route")
+        await self.schedule.release(ANN, "d.1", until)
+        self.assertEqual("", await self.take())
+        await self.schedule.forget("b.1")
+        await self.schedule.done(ANN, "c.0")
+        self.assertEqual(["c.1"], await self.take_all())
+        await self.schedule.retry(ANN, "a.0", self.now() + FAR, 1)
+        self.assertEqual("d.1", await self.eventually(self.take))
+
+    async def test_every_end_makes_room(self) -> None:
+        """Done, retry, release, forget, the end of a worker and a move to another site."""
+        await self.fill_site("a", "b", "c")
+        await self.schedule.add([Due(f"a.{n}", "a", 1, 1000 + n) for n in range(1, 9)])
+        later = self.now() + FAR
+        self.assertEqual("", await self.take())
+        await self.schedule.done(ANN, "a.0")
+        self.assertEqual(["a.1"], await self.take_all())
+        await self.schedule.retry(ANN, "b.0", later, 1)
+        self.assertEqual("a.2", await self.take("host/3/old"))
+        await self.schedule.release(ANN, "c.0", later)
+        self.assertEqual(["a.3"], await self.take_all())
+        await self.schedule.forget("a.1")
+        self.assertEqual(["a.4"], await self.take_all())
+        self.assertEqual(1, await self.schedule.reap("host/3", "host/3/new"))
+        self.assertEqual(["a.5"], await self.take_all())
+        self.assertEqual(0, await self.schedule.enter(ANN, "a.3", "two.site"))
+        self.assertEqual(("two.site", 2), await self.site_of("a"))
+
+    async def test_a_tuned_destination_widens_its_site(self) -> None:
+        """An operator who lets a destination have more than a site usually gets means the site too."""
+        await self.schedule.tune("a", Limits(max_concurrency=5))
+        await self.schedule.add([Due(f"a.{n}", "a", 1, 1000 + n) for n in range(9)])
+        await self.schedule.enter(ANN, await self.take(), "one.site")
+        self.assertEqual(["a.1", "a.2", "a.3", "a.4"], await self.take_all())
+
+    async def test_tuning_forgets_the_site(self) -> None:
+        """Tuning begins anew, also for one that waits for room."""
+        await self.fill_site("a", "b", "c")
+        await self.add("a.1", "a")
+        self.assertEqual("", await self.take())
+        await self.schedule.tune("a", Limits(max_concurrency=2))
+        self.assertEqual(("", 0), await self.site_of("a"))
+        self.assertEqual("a.1", await self.take())
+        self.assertGreater(await self.schedule.enter(ANN, "a.1", "one.site"), 0)
+
+    async def test_who_holds_no_lease_enters_nowhere(self) -> None:
+        """Unknown jobs, and those of other workers: wait, i.e. give up."""
+        await self.fill_site("a", "b")
+        await self.add("m.1")
+        self.assertGreater(await self.schedule.enter(ANN, "m.1", "one.site"), 0)
+        self.assertGreater(await self.schedule.enter(BOB, "a.0", "two.site"), 0)
+        self.assertGreater(await self.schedule.enter(ANN, "unknown.1", "one.site"), 0)
+        self.assertEqual(("one.site", 1), await self.site_of("a"))
+
+    async def test_a_restored_lease_counts_again(self) -> None:
+        """At its site, from its first renewal on."""
+        await self.fill_site("a", "b", "c")
+        await self.lose()
+        await self.schedule.begin_rebuild(BOB)
+        for name in "abc":
+            await self.schedule.restore(Due(f"{name}.0", name, 1, 1000), ANN, self.now() + LONG)
+        await self.schedule.end_rebuild(BOB)
+        for name in "abc":
+            self.assertTrue(await self.schedule.renew(ANN, f"{name}.0", LONG))
+        await self.add("d.0", "d")
+        self.assertEqual("d.0", await self.take(BOB))
+        self.assertGreater(await self.schedule.enter(BOB, "d.0", "one.site"), 0)
+
+    async def test_a_site_is_shown(self) -> None:
+        """Also the destinations that wait for it, and its room."""
+        await self.fill_site("a", "b")
+        self.assertEqual(("one.site", 1), await self.site_of("b"))
+        await self.add("c.0", "c")
+        await self.take()
+        await self.schedule.enter(ANN, "c.0", "one.site")
+        await self.schedule.add([Due("a.1", "a", 1, 1000)])
+        self.assertEqual("", await self.take())
+        await self.schedule.done(ANN, "c.0")
+        await self.schedule.add([Due("c.1", "c", 1, 1000)])
+        shown = {state.destination: (state.in_flight, state.ready) for state in await self.schedule.destinations()}
+        self.assertEqual({"a": (1, 1), "b": (1, 0), "c": (0, 1)}, shown)
+
     async def test_gap(self) -> None:
         """Between two starts to one destination lies at least its gap, whatever the class."""
         await self.schedule.tune("d.example", Limits(max_concurrency=9, gap=60))
