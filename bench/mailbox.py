@@ -18,21 +18,22 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+# Run as a script, the folder bench comes first on the path, and a look for the package dns would find a file there.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import react
+from twisted.internet.defer import Deferred, gatherResults  # noqa: E402
+from twisted.internet.task import react  # noqa: E402
 
-from mailsuite.mime.describe import describe
-from mailsuite.mime.searchable import searchable
-from mailsuite.model.action import Action, Chosen, Verb
-from mailsuite.model.folder import INBOX
-from mailsuite.model.message import Cursor, Filing
-from mailsuite.model.query import Field, Query, Text
-from mailsuite.sqlite.actions import MailActions
-from mailsuite.sqlite.messages import MessageStore
-from mailsuite.sqlite.search import MailSearch
-from mailsuite.sqlite.store import Store
+from mailsuite.mime.describe import describe  # noqa: E402
+from mailsuite.mime.searchable import searchable  # noqa: E402
+from mailsuite.model.action import Action, Chosen, Verb  # noqa: E402
+from mailsuite.model.folder import INBOX  # noqa: E402
+from mailsuite.model.message import Cursor, Filing  # noqa: E402
+from mailsuite.model.query import Field, Query, Text  # noqa: E402
+from mailsuite.sqlite.actions import MailActions  # noqa: E402
+from mailsuite.sqlite.messages import MessageStore  # noqa: E402
+from mailsuite.sqlite.search import MailSearch  # noqa: E402
+from mailsuite.sqlite.store import Store  # noqa: E402
 
 ACCOUNT = "bench"
 WORDS = 30_000

@@ -31,8 +31,10 @@ from mailsuite.model.verdict import NOT_JUDGED, Authentication
 
 log = Logger()
 
-INLINE = 64 * 1024
-"""Messages up to this size (octets) are parsed where they are: a hop to a thread costs more."""
+INLINE = 8 * 1024
+"""Messages up to this size (octets) are parsed where they are: a hop to a thread costs more. HTML takes 0.3 ms a kB to
+be read for the search, at worst four times that.
+"""
 
 
 class _Read(NamedTuple):

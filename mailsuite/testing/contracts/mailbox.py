@@ -310,6 +310,21 @@ class MailboxContract(StoreContract):
         self.assertEqual(125, done.conversations)
         self.assertEqual((125, 125), (len(await self.rows(INBOX)), len(await self.rows(ARCHIVE))))
 
+    async def test_all_in_a_search_from_a_row(self) -> None:
+        """What the search shows from that row down, in its order; what came since, in the same second too, stays."""
+        found = [
+            await self.stores.messages.file(filing(f"k{n}", about=description(f"<k{n}@x>", subject="report"), at=at))
+            for n, at in enumerate((NOW - 5000, NOW + 300, NOW + 100))
+        ]
+        query = Query(((Text("report"),),))
+        hits = await self.stores.search.search(ACCOUNT, query, None, 9)
+        top = hits[1].at
+        self.assertEqual([each.conversation for each in reversed(found)], [hit.conversation.id for hit in hits])
+        await self.stores.messages.file(filing("new", about=description("<new@x>", subject="report"), at=NOW + 50))
+        done = await self.stores.actions.act(ACCOUNT, Action(Verb.MOVE, ARCHIVE), AllFound(query, top))
+        self.assertEqual(2, done.conversations)
+        self.assertEqual({hits[1].conversation.id, hits[2].conversation.id}, set(await self.rows(ARCHIVE)))
+
     # Undo
 
     async def test_undo(self) -> None:
