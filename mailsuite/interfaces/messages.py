@@ -53,7 +53,8 @@ class IMessageStore(Interface):
         """What the account's messages take, exactly; what was deleted for ever is not counted."""
 
     async def replace(message: str, filing: Filing) -> Filed:
-        """Put another content in the place of a message in Drafts: it keeps its id and conversation.
+        """Put another content in the place of a message in Drafts: it keeps its id, conversation, star and
+        labels.
 
         NotThere when ``filing.account`` has no such message in Drafts, e.g. because it was sent or thrown away.
         """

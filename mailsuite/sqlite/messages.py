@@ -19,7 +19,7 @@ from mailsuite.sqlite import conversations as derived
 from mailsuite.sqlite import indexing, messagerows, sleeping, threads
 from mailsuite.sqlite.changing import check_folder, known_labels
 from mailsuite.sqlite.later import Later
-from mailsuite.sqlite.messagerows import CONVERSATION, FILED, filed_values
+from mailsuite.sqlite.messagerows import CONVERSATION, FILED, filed_values, strings
 from mailsuite.sqlite.removing import remove
 from mailsuite.sqlite.searching import PER_SECOND, first_number
 from mailsuite.sqlite.store import Store
@@ -166,7 +166,8 @@ def _replace(c: Connection, message: str, filing: Filing, now: int) -> Filed:
     threads.remember(c, account, thread_ids(filing.description), conversation)
     seq = derived.next_seq(c, account, filing.size - old["size"])
     uid = derived.next_uid(c, account, DRAFTS)
-    filing = replace(filing, folder=DRAFTS, delivery_key=old["delivery_key"])
+    kept = {"flagged": bool(old["flagged"]), "labels": strings(old["labels"])}
+    filing = replace(filing, folder=DRAFTS, delivery_key=old["delivery_key"], **kept)
     row = _insert(c, filing, message, conversation, (uid, seq, now))
     indexing.keep_text(c, account, row["number"], filing.text)
     derived.refresh(c, account, conversation, seq)

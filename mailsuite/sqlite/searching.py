@@ -17,6 +17,8 @@ PER_SECOND = 256
 """Messages are numbered by time: so many to the second."""
 
 _LAST = 2**62
+_LATE = 24 * 3600 * PER_SECOND
+"""So far above its second a message can be numbered: a second would have to have 22 million of them."""
 _COLUMNS = {Field.AUTHOR: "author : ", Field.RECIPIENT: "recipients : ", Field.SUBJECT: "subject : "}
 _IS = {"unread": "m.seen = 0", "read": "m.seen = 1", "starred": "m.flagged = 1"}
 _OPEN = "m.folder NOT IN ('trash', 'spam')"
@@ -91,6 +93,7 @@ class _Statement:
     where: str
     values: tuple[Any, ...]
     lowest: int
+    highest: int
 
     def run(self, c: Connection, below: int, lowest: int = 0) -> Iterator[Found]:
         """Matching messages from the newest on, numbered from ``lowest`` to below ``below``."""
@@ -99,7 +102,7 @@ class _Statement:
             " CROSS JOIN message m ON m.number = message_index.rowid"
             f" WHERE message_index MATCH ? AND message_index.rowid < ? AND message_index.rowid >= ? AND {self.where}"
             " ORDER BY message_index.rowid DESC",
-            (self.match, below, max(lowest, self.lowest), *self.values),
+            (self.match, min(below, self.highest), max(lowest, self.lowest), *self.values),
         )
         return (Found(*row) for row in rows)
 
@@ -139,7 +142,8 @@ def _statement(account: str, query: Query) -> _Statement:
     match = " AND ".join(wanted) or f'"{prefix}"'
     if unwanted:
         match = f"({match}) NOT ({' OR '.join(unwanted)})"
-    return _Statement(match, " AND ".join(where), tuple(values), first_number(query.after))
+    highest = first_number(query.before) + _LATE if query.before else _LAST
+    return _Statement(match, " AND ".join(where), tuple(values), first_number(query.after), highest)
 
 
 def _either(group: Sequence[Condition], matches: Sequence[str], prefix: str) -> str:

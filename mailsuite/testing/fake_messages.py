@@ -114,7 +114,8 @@ class FakeMessageStore:
             raise NotThere(f"there is no draft {message!r}")
         for each in thread.thread_ids(filing.description):
             self._threads.setdefault((filing.account, each), old.conversation)
-        new = self._message(replace(filing, folder=DRAFTS), message, old.conversation)
+        kept = replace(filing, folder=DRAFTS, flagged=old.flagged, labels=old.labels)
+        new = self._message(kept, message, old.conversation)
         self.change(filing.account, old.conversation, [new])
         return Filed(message, old.conversation, self.seqs[filing.account], new=False)
 

@@ -385,13 +385,17 @@ class MailboxContract(StoreContract):
         self.assertEqual([], [each for each in problems if not each.lost])
 
     async def test_undo_after_a_draft_was_saved(self) -> None:
-        """A draft that was saved again is still the message that was starred."""
+        """A draft that was saved again keeps its star and label, until they are undone."""
+        label = await self.stores.folders.create_label(ACCOUNT, "L", "red")
         draft = await self.file("d", DRAFTS)
-        done = await self.act(Verb.STAR, draft.conversation, place=DRAFTS)
-        later = replace(filing("d", folder=DRAFTS, at=NOW + HOUR), flagged=True)
-        await self.stores.messages.replace(draft.message, later)
-        await self.undo(done)
-        self.assertEqual([], await self.rows(STARRED))
+        starred = await self.act(Verb.STAR, draft.conversation, place=DRAFTS)
+        labelled = await self.act(Verb.LABEL, draft.conversation, place=DRAFTS, target=label.id)
+        await self.stores.messages.replace(draft.message, filing("d", folder=DRAFTS, at=NOW + HOUR))
+        message = await self.message(draft)
+        self.assertEqual((True, (label.id,)), (message.flagged, message.labels))
+        await self.undo(starred)
+        await self.undo(labelled)
+        self.assertEqual(([], []), (await self.rows(STARRED), await self.rows(label_view(label.id))))
 
     # Sleep
 
