@@ -166,8 +166,13 @@ def _replace(c: Connection, message: str, filing: Filing, now: int) -> Filed:
     threads.remember(c, account, thread_ids(filing.description), conversation)
     seq = derived.next_seq(c, account, filing.size - old["size"])
     uid = derived.next_uid(c, account, DRAFTS)
-    kept = {"flagged": bool(old["flagged"]), "labels": strings(old["labels"])}
-    filing = replace(filing, folder=DRAFTS, delivery_key=old["delivery_key"], **kept)
+    filing = replace(
+        filing,
+        folder=DRAFTS,
+        delivery_key=old["delivery_key"],
+        flagged=bool(old["flagged"]),
+        labels=strings(old["labels"]),
+    )
     row = _insert(c, filing, message, conversation, (uid, seq, now))
     indexing.keep_text(c, account, row["number"], filing.text)
     derived.refresh(c, account, conversation, seq)

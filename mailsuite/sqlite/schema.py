@@ -279,6 +279,8 @@ _MAILBOXES = (
         content = '', columnsize = 0, tokenize = "ascii tokenchars '.'"
     )
     """,
+    # Its terms, for the check to read.
+    "CREATE VIRTUAL TABLE message_terms USING fts5vocab (message_index, row)",
     "INSERT INTO message_index (message_index, rank) VALUES ('automerge', 16)",
     "INSERT INTO message_index (message_index, rank) VALUES ('crisismerge', 64)",
 )

@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from mailsuite.interfaces.upkeep import IMailboxUpkeep, Problem, Touched
 from mailsuite.model.folder import DELETED, SPAM, TRASH
-from mailsuite.sqlite import checking
+from mailsuite.sqlite import checking, indexing
 from mailsuite.sqlite.removing import remove
 from mailsuite.sqlite.sleeping import wake
 from mailsuite.sqlite.store import Store
@@ -42,9 +42,10 @@ class MailboxUpkeep:
 
     async def check_store(self, repair: bool) -> Sequence[Problem]:
         """See IMailboxUpkeep."""
-        # The file is read on a snapshot, however long that takes. FTS5 takes its check for writing.
-        damaged = await self._store.read(checking.check_file)
-        return damaged + await self._store.write(partial(checking.check_index, repair_it=repair))
+        found = await self._store.read(checking.check_store)
+        if repair and any(not problem.lost for problem in found):
+            await self._store.write(indexing.rebuild)
+        return found
 
     async def check(self, account: str, repair: bool) -> Sequence[Problem]:
         """See IMailboxUpkeep."""
