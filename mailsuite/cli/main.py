@@ -15,6 +15,7 @@ _COMMANDS = {
     "account": "mailsuite.cli.account:account",
     "alias": "mailsuite.cli.alias:alias",
     "auth-check": "mailsuite.cli.auth_check:auth_check",
+    "check": "mailsuite.cli.check:check",
     "check-config": "mailsuite.cli.check:check_config",
     "demo": "mailsuite.cli.demo:demo",
     "dkim": "mailsuite.cli.dkim:dkim",

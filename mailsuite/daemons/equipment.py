@@ -20,15 +20,19 @@ from mailsuite.redis.schedule import RedisSchedule
 from mailsuite.redis.server import PrivateServer
 from mailsuite.runtime.clock import now
 from mailsuite.runtime.settings import Settings
+from mailsuite.sqlite.actions import MailActions
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.folders import FolderStore
 from mailsuite.sqlite.job_control import JobControl
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
+from mailsuite.sqlite.search import MailSearch
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.sts import StsCache
 from mailsuite.sqlite.suppressions import SuppressionList
 from mailsuite.sqlite.trace import TraceStore
+from mailsuite.sqlite.upkeep import MailboxUpkeep
 from mailsuite.sqlite.zones import ZoneSource
 
 
@@ -72,6 +76,26 @@ class Equipment(ABC):
     def messages(self) -> MessageStore:
         """Mailboxes."""
         return MessageStore(self.store, self.random)
+
+    @cached_property
+    def actions(self) -> MailActions:
+        """What is done to mail."""
+        return MailActions(self.store, self.random)
+
+    @cached_property
+    def folders(self) -> FolderStore:
+        """Own folders and labels."""
+        return FolderStore(self.store, self.random)
+
+    @cached_property
+    def search(self) -> MailSearch:
+        """The index of mail."""
+        return MailSearch(self.store)
+
+    @cached_property
+    def mailbox_upkeep(self) -> MailboxUpkeep:
+        """What becomes due in mailboxes, and whether they are consistent."""
+        return MailboxUpkeep(self.store, self._keeper.files.exists)
 
     @cached_property
     def directory(self) -> AccountDirectory:

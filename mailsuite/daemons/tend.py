@@ -7,6 +7,7 @@ from twisted.application.service import IService
 from mailsuite.daemons.launch import Options, make_service
 from mailsuite.daemons.services import Every, Loop
 from mailsuite.daemons.wiring import Wiring
+from mailsuite.mailbox.upkeep import Upkeep
 from mailsuite.runtime.daemon import Stage
 
 __all__ = ["Options", "add", "makeService"]
@@ -20,10 +21,14 @@ _BATCH = 1000
 
 
 def add(wiring: Wiring) -> None:
-    """Every ten minutes: old queue entries and traces, expired sessions, contents that nothing refers to."""
+    """Every ten minutes: old queue entries and traces, expired sessions, contents that nothing refers to, mail that has
+    lain in trash and spam for 30 days, texts for the search. Every 20 s: what wakes.
+    """
     # Touched first, so that Redis runs before anything connects to it.
     _ = wiring.private_redis
     web = wiring.settings.web
+    search = wiring.search
+    upkeep = Upkeep(wiring.mailbox_upkeep, search, wiring.blobs, wiring.events, wiring.cpu.run, wiring.clock)
 
     async def tidy() -> None:
         now = wiring.clock()
@@ -33,7 +38,14 @@ def add(wiring: Wiring) -> None:
         await wiring.blobs.sweep(now - KEEP_CLOSED)
         await wiring.traces.sweep(now - KEEP_TRACES, MOST_TRACES)
 
+    async def tidy_mail() -> None:
+        await upkeep.give_texts()
+        await upkeep.tidy()
+        await search.index()
+
     wiring.daemon.add(Loop(Every(wiring.reactor, 600, tidy, "tidying up")), Stage.WORK)
+    wiring.daemon.add(Loop(Every(wiring.reactor, 600, tidy_mail, "tidying up mailboxes")), Stage.WORK)
+    wiring.daemon.add(Loop(Every(wiring.reactor, 20, upkeep.wake, "waking snoozed mail")), Stage.WORK)
 
 
 def makeService(options: Options) -> IService:

@@ -29,7 +29,7 @@ def add(wiring: Wiring) -> None:
         sessions=Sessions(wiring.directory, wiring.clock, wiring.random, web.session_idle, web.session_max),
         checker=wiring.checker,
         browser=Browser(wiring.messages, wiring.blobs, wiring.cpu.run),
-        changer=Changer(wiring.messages, wiring.events),
+        changer=Changer(wiring.actions, wiring.events),
         submitter=Submitter(
             wiring.queue, wiring.allowance, wiring.messages, wiring.clock, wiring.random, settings.server.hostname
         ),

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from zope.interface import Interface
 
-from mailsuite.model.message import Changes, Conversation, Counter, Cursor, Filed, Filing, Message
+from mailsuite.model.message import Changes, Conversation, Counter, Cursor, Filed, Filing, Message, Usage
 
 
 class IMessageStore(Interface):
     """Every method raises StoreUnavailable when the store cannot serve now.
 
-    ``folder`` is a folder's name or "starred", the view of flagged conversations.
+    ``folder`` is a folder's id or a view: "starred" (flagged conversations), "label/" and a label's id. Views leave
+    out what is in trash and spam. ``file`` raises NotThere for a folder that the account has not, or a view.
+    Messages of the folder "deleted" are shown by nothing.
     """
 
     async def file(filing: Filing, durable: bool = True) -> Filed:
@@ -23,6 +25,7 @@ class IMessageStore(Interface):
         The conversation is found by the message id and references of the account's messages; a message that
         others refer to joins theirs; conversations that one message connects are merged. Ids without "@" or
         "<>" count for nothing; of the references the first 5 and the last 15 are looked up. A subject never joins.
+        Mail that comes to Inbox wakes what sleeps of its conversation.
         """
 
     async def page(account: str, folder: str, before: Cursor | None, limit: int) -> Sequence[Conversation]:
@@ -41,16 +44,22 @@ class IMessageStore(Interface):
         """One message; None when it is not this account's."""
 
     async def counters(account: str) -> Mapping[str, Counter]:
-        """Folder -> conversations in it and unread among them; every standard folder is present."""
+        """Folder or view -> conversations in it and unread among them; every standard folder is present."""
 
     async def seq(account: str) -> int:
         """The account's last change number."""
 
-    async def mark_seen(account: str, conversations: Sequence[str], seen: bool) -> int:
-        """Set or clear the seen flag of all messages of the conversations; the account's seq afterwards."""
+    async def usage(account: str) -> Usage:
+        """What the account's messages take, exactly; what was deleted for ever is not counted."""
 
-    async def mark_flagged(account: str, conversations: Sequence[str], flagged: bool) -> int:
-        """Star or unstar: unstarring clears all messages, starring marks the newest; the seq afterwards."""
+    async def replace(message: str, filing: Filing) -> Filed:
+        """Put another content in the place of a message in Drafts: it keeps its id, conversation, star and
+        labels.
 
-    async def move(account: str, conversations: Sequence[str], source: str, target: str) -> int:
-        """Move the conversations' messages that are in ``source`` to ``target``; the seq afterwards."""
+        NotThere when ``filing.account`` has no such message in Drafts, e.g. because it was sent or thrown away.
+        """
+
+    async def remove(account: str, messages: Sequence[str]) -> int:
+        """Remove messages at once and for good, e.g. a draft that was sent; ids that are not there change nothing.
+        The seq afterwards.
+        """

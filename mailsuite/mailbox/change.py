@@ -1,71 +1,77 @@
-"""What a person does to conversations: read, star, move; and who must hear of it."""
+"""What a person does to mail: read, star, label, move, put to sleep, delete; taking it back; and who hears of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from mailsuite.interfaces.actions import IMailActions
 from mailsuite.interfaces.events import IEventBus
-from mailsuite.interfaces.messages import IMessageStore
+from mailsuite.model.action import Action, Chosen, Done, Selection, Verb
 from mailsuite.model.event import Changed
-from mailsuite.model.folder import ARCHIVE, DRAFTS, FOLDERS, INBOX, SENT, SPAM, STARRED, TRASH
+from mailsuite.model.folder import ARCHIVE, INBOX, SPAM, TRASH, is_place
 
-_MOVES = {"archive": ARCHIVE, "trash": TRASH, "inbox": INBOX, "spam": SPAM}
-
-ACTIONS = ("read", "unread", "star", "unstar", *_MOVES)
-
-_FROM_STARRED = {
-    ARCHIVE: (INBOX,),
-    TRASH: (INBOX, SENT, DRAFTS, ARCHIVE, SPAM),
-    INBOX: (ARCHIVE, SPAM, TRASH),
-    SPAM: (INBOX, ARCHIVE),
+_NAMED = {
+    "read": Action(Verb.READ),
+    "unread": Action(Verb.UNREAD),
+    "star": Action(Verb.STAR),
+    "unstar": Action(Verb.UNSTAR),
+    "archive": Action(Verb.MOVE, ARCHIVE),
+    "trash": Action(Verb.MOVE, TRASH),
+    "inbox": Action(Verb.MOVE, INBOX),
+    "spam": Action(Verb.MOVE, SPAM),
+    "restore": Action(Verb.RESTORE),
+    "delete": Action(Verb.DELETE),
 }
-"""The folders that a move out of the starred view empties: the view itself holds nothing."""
+_WITH_TARGET = {"move": Verb.MOVE, "label": Verb.LABEL, "unlabel": Verb.UNLABEL}
+
+ACTIONS = (*_NAMED, *_WITH_TARGET, "snooze")
+
+
+def action_named(name: str, target: str = "", until: int = 0) -> Action:
+    """What a page calls an action: ``target`` is the folder of "move", the label of "label" and "unlabel", ``until``
+    (ms) belongs to "snooze". Raises ValueError.
+    """
+    if name in _NAMED:
+        return _NAMED[name]
+    if name in _WITH_TARGET and target:
+        return Action(_WITH_TARGET[name], target)
+    if name == "snooze" and until > 0:
+        return Action(Verb.SNOOZE, until=until)
+    raise ValueError(f"{name!r} is nothing that can be done to a conversation")
 
 
 class Changer:
-    """Changes conversations and publishes Changed for each folder that shows it."""
+    """Does it and publishes Changed for each list that shows it.
 
-    def __init__(self, messages: IMessageStore, events: IEventBus) -> None:
-        self._messages = messages
+    Raises StoreUnavailable, and NotThere for a folder or label that is none, or what can no longer be undone.
+    """
+
+    def __init__(self, actions: IMailActions, events: IEventBus) -> None:
+        self._actions = actions
         self._events = events
 
-    async def act(self, account_id: str, action: str, conversations: Sequence[str], folder: str) -> int:
-        """Do ``action`` to the conversations as they stand in ``folder``; the account's seq afterwards.
+    async def act(self, account_id: str, action: str, conversations: Sequence[str], folder: str) -> Done:
+        """Do what ``action`` names, without a target, to conversations as they stand in the list ``folder``.
 
-        ``action`` is read, unread, star, unstar, archive, trash, inbox or spam; ``folder`` may be "starred".
-        Raises ValueError for others. Ids that are not the account's change nothing.
+        Raises ValueError for an unknown name or what is no list. Ids that are not the account's change nothing.
         """
-        if folder not in (*FOLDERS, STARRED):
+        if not is_place(folder):
             raise ValueError(f"there is no folder {folder!r}")
-        if action not in ACTIONS:
-            raise ValueError(f"{action!r} is nothing that can be done to a conversation")
-        touched = await self._folders(account_id, conversations)
-        if not touched:
-            return await self._messages.seq(account_id)
-        if action in ("read", "unread"):
-            seq = await self._messages.mark_seen(account_id, conversations, action == "read")
-        elif action in ("star", "unstar"):
-            seq = await self._messages.mark_flagged(account_id, conversations, action == "star")
-            touched.add(STARRED)
-        else:
-            target = _MOVES[action]
-            seq = await self._move(account_id, conversations, folder, target)
-            touched.add(target)
-        for name in sorted(touched):
-            await self._events.publish(Changed(account_id, name, seq))
-        return seq
+        return await self.do(account_id, action_named(action), Chosen(tuple(conversations), place=folder))
 
-    async def _folders(self, account_id: str, conversations: Iterable[str]) -> set[str]:
-        """Every list in which the conversations show."""
-        found: set[str] = set()
-        for conversation_id in conversations:
-            conversation = await self._messages.conversation(account_id, conversation_id)
-            if conversation is not None:
-                found.update(conversation.folders, (STARRED,) if conversation.flagged else ())
-        return found
+    async def do(self, account_id: str, action: Action, selection: Selection) -> Done:
+        """Do it to whatever is selected. ``undo`` takes the token of what was done."""
+        done = await self._actions.act(account_id, action, selection)
+        await self.tell(account_id, done)
+        return done
 
-    async def _move(self, account_id: str, conversations: Sequence[str], source: str, target: str) -> int:
-        seq = 0
-        for name in _FROM_STARRED[target] if source == STARRED else (source,):
-            seq = await self._messages.move(account_id, conversations, name, target)
-        return seq
+    async def undo(self, account_id: str, token: str) -> Done:
+        """Take it back."""
+        done = await self._actions.undo(account_id, token)
+        await self.tell(account_id, done)
+        return done
+
+    async def tell(self, account_id: str, done: Done) -> None:
+        """Publish what was done."""
+        for place in sorted(done.places):
+            await self._events.publish(Changed(account_id, place, done.seq))

@@ -83,6 +83,10 @@ class Filing:
     seen: bool = False
     own: bool = False
     """Was it written by the account itself? Then the conversation's people are its recipients."""
+    text: str = ""
+    """What a search looks through besides the description; made by mime.searchable."""
+    labels: tuple[str, ...] = ()
+    flagged: bool = False
     verdict: Authentication = NOT_JUDGED
 
 
@@ -98,7 +102,11 @@ class Filed:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message in an account's folder."""
+    """A message in an account's folder. ``labels`` are ids.
+
+    ``origin``: the folder that it was in before it went to trash, spam or to sleep. ``snoozed_until``: when it wakes,
+    0 when it does not sleep. ``listed_at``: where lists show it; another time than ``received_at`` once it has slept.
+    """
 
     id: str
     account: str
@@ -116,14 +124,18 @@ class Message:
     flagged: bool
     own: bool
     labels: tuple[str, ...] = ()
+    origin: str = ""
+    snoozed_until: int = 0
+    listed_at: int = 0
     verdict: Authentication = NOT_JUDGED
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A row of a list. ``people`` are display names, oldest first, "me" for the account itself.
+    """A row of a list. ``people`` are display names, oldest first, "me" for the account itself. ``labels`` are ids.
 
-    For a page of one folder ``last_at`` is the time of the newest message in that folder.
+    For a page of one folder ``last_at`` is the time at which it is listed there: that of the newest message in that
+    folder, or of its waking. ``snoozed_until`` is when the first of its sleeping messages wakes; 0: none sleeps.
     """
 
     id: str
@@ -138,6 +150,7 @@ class Conversation:
     has_attachments: bool
     folders: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    snoozed_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +167,14 @@ class Counter:
 
     total: int
     unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an account keeps: octets of its messages, each counted in full, and how many there are."""
+
+    octets: int
+    messages: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What is derived from an account's messages: conversation rows, folder rows, counters, the change journal.
+"""What is derived from an account's messages: conversation rows, list rows, counters, the change journal.
 
 ``begin`` is the short way for a message that stands alone, ``add`` for one that comes last, ``refresh`` recounts a
 conversation from its messages; all lead to the same rows.
@@ -6,20 +6,21 @@ conversation from its messages; all lead to the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from sqlite3 import Connection, Row
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mailsuite.model import thread
-from mailsuite.model.folder import FOLDERS, SPAM, STARRED, TRASH
+from mailsuite.model.folder import SPAM, STARRED, TRASH, in_order, label_view
 from mailsuite.sqlite.codec import encode
-from mailsuite.sqlite.messagerows import description, strings
+from mailsuite.sqlite.messagerows import NO_LABELS, description, strings
 
 
-class _Place(NamedTuple):
-    """A conversation in one folder: time of its newest message there, messages, unread ones.
+class Place(NamedTuple):
+    """A conversation in one list: where it stands there, messages, unread ones.
 
-    In the view "starred" these are of the messages outside trash and spam, but ``messages`` counts flagged ones.
+    In a view ``last_at`` and ``unread`` are of the messages outside trash and spam, ``messages`` counts those that put
+    it there.
     """
 
     last_at: int
@@ -27,19 +28,22 @@ class _Place(NamedTuple):
     unread: int
 
 
-_NOWHERE = _Place(0, 0, 0)
+_NOWHERE = Place(0, 0, 0)
 
-_INSERT = (
-    "INSERT OR REPLACE INTO conversation (id, account, last_at, count, own, unread, flagged, has_attachments,"
-    " folders, subject, snippet, authors, recipients) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SUMMED = (
+    "SELECT id, folder, received_at, listed_at, seen, flagged, own, has_attachments, labels, snoozed_until, names"
+    " FROM message INDEXED BY message_conversation WHERE account = ? AND conversation = ? AND folder <> 'deleted'"
+    " ORDER BY received_at, id"
 )
+# Left to itself SQLite would walk the whole account in the order of the uid index, to save the sorting.
 
 
-def next_seq(c: Connection, account: str) -> int:
-    """The number of the change that is being made."""
+def next_seq(c: Connection, account: str, octets: int = 0, messages: int = 0) -> int:
+    """The number of the change that is being made, which adds so much to what the account keeps."""
     seq: int = c.execute(
-        "INSERT INTO change_seq VALUES (?, 1) ON CONFLICT (account) DO UPDATE SET seq = seq + 1 RETURNING seq",
-        (account,),
+        "INSERT INTO change_seq (account, seq, octets, messages) VALUES (?, 1, ?, ?) ON CONFLICT (account) DO UPDATE"
+        " SET seq = seq + 1, octets = octets + excluded.octets, messages = messages + excluded.messages RETURNING seq",
+        (account, octets, messages),
     ).fetchone()[0]
     return seq
 
@@ -62,26 +66,27 @@ def next_uid(c: Connection, account: str, folder: str) -> int:
 
 def begin(c: Connection, message: Row, seq: int) -> None:
     """Make the rows of a new conversation of a message that was just filed."""
-    unread = int(not message["seen"])
-    place = _Place(message["received_at"], 1, unread)
-    _settle(c, message["account"], message["conversation"], seq, {}, {message["folder"]: place})
+    account, conversation = message["account"], message["conversation"]
+    _settle(c, account, conversation, seq, {}, places_of([message]))
     about = description(message)
+    _insert(
+        c,
+        account,
+        conversation,
+        {
+            **counts([message]),
+            "subject": about.subject[: thread.SUBJECT_LENGTH],
+            "snippet": about.snippet[: thread.SNIPPET_LENGTH],
+            **_names_of([message]),
+        },
+    )
+
+
+def _insert(c: Connection, account: str, conversation: str, columns: Mapping[str, Any]) -> None:
+    columns = {"id": conversation, "account": account, **columns}
     c.execute(
-        _INSERT,
-        (
-            message["conversation"],
-            message["account"],
-            message["received_at"],
-            1,
-            message["own"],
-            unread,
-            0,
-            message["has_attachments"],
-            _in_order((message["folder"],)),
-            about.subject[: thread.SUBJECT_LENGTH],
-            about.snippet[: thread.SNIPPET_LENGTH],
-            *_names(("[]", "[]"), [(message["own"], message["names"])]),
-        ),
+        f"INSERT OR REPLACE INTO conversation ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608
+        tuple(columns.values()),
     )
 
 
@@ -89,7 +94,13 @@ def add(c: Connection, message: Row, seq: int) -> None:
     """Take a message that was just filed into the rows of its conversation."""
     account, conversation, folder = message["account"], message["conversation"], message["folder"]
     known = c.execute("SELECT * FROM conversation WHERE id = ?", (conversation,)).fetchone()
-    if known is None or known["flagged"] or message["received_at"] <= known["last_at"]:
+    if (
+        known is None
+        or known["flagged"]
+        or message["flagged"]
+        or message["received_at"] <= known["last_at"]
+        or not known["labels"] == message["labels"] == NO_LABELS
+    ):
         refresh(c, account, conversation, seq)
         return
     authors, recipients = _names((known["authors"], known["recipients"]), [(message["own"], message["names"])])
@@ -102,60 +113,109 @@ def add(c: Connection, message: Row, seq: int) -> None:
             message["own"],
             not message["seen"],
             message["has_attachments"],
-            _in_order({*strings(known["folders"]), folder}),
+            encode(in_order({*strings(known["folders"]), folder})),
             description(message).snippet[: thread.SNIPPET_LENGTH],
             authors,
             recipients,
             conversation,
         ),
     )
-    places = _places(c, account, conversation)
+    places = places_in(c, account, conversation)
     before = places.get(folder, _NOWHERE)
-    now = _Place(message["received_at"], before.messages + 1, before.unread + (not message["seen"]))
+    now = Place(message["received_at"], before.messages + 1, before.unread + (not message["seen"]))
     _settle(c, account, conversation, seq, places, {**places, folder: now})
 
 
-def refresh(c: Connection, account: str, conversation: str, seq: int) -> None:
-    """Recount a conversation; one without messages disappears."""
-    of_it = (account, conversation)
-    # Left to itself SQLite would walk the whole account in the order of the uid index, to save the sorting.
-    counts = c.execute(
-        "SELECT folder, MAX(received_at) AS last_at, COUNT(*) AS count, SUM(NOT seen) AS unread, SUM(own) AS own,"
-        " SUM(flagged) AS flagged, MAX(has_attachments) AS has_attachments"
-        " FROM message INDEXED BY message_conversation WHERE account = ? AND conversation = ? GROUP BY folder",
-        of_it,
-    ).fetchall()
-    places = {row["folder"]: _Place(row["last_at"], row["count"], row["unread"]) for row in counts}
-    starred = [row for row in counts if row["folder"] not in (TRASH, SPAM)]
-    if flagged := sum(row["flagged"] for row in starred):
-        places[STARRED] = _Place(max(r["last_at"] for r in starred), flagged, sum(r["unread"] for r in starred))
-    _settle(c, account, conversation, seq, _places(c, account, conversation), places)
-    if not counts:
+def sleeps(c: Connection, conversation: str) -> bool:
+    """Does a message of the conversation sleep?"""
+    row = c.execute("SELECT snoozed_until FROM conversation WHERE id = ?", (conversation,)).fetchone()
+    return row is not None and row[0] > 0
+
+
+def refresh(c: Connection, account: str, conversation: str, seq: int, texts: bool = True) -> set[str]:
+    """Recount a conversation; one without messages disappears. The lists that show the change.
+
+    Not ``texts``: it has the messages that it had, so subject, people and snippet stay.
+    """
+    messages = c.execute(_SUMMED, (account, conversation)).fetchall()
+    touched = _settle(c, account, conversation, seq, places_in(c, account, conversation), places_of(messages))
+    if not messages:
         c.execute("DELETE FROM conversation WHERE id = ?", (conversation,))
-        return
-    select = "SELECT id, size, description FROM message WHERE account = ? AND conversation = ?"
-    first = c.execute(f"{select} ORDER BY received_at, id LIMIT 1", of_it).fetchone()
-    last = c.execute(f"{select} ORDER BY received_at DESC, id DESC LIMIT 1", of_it).fetchone()
-    names = c.execute(
-        "SELECT own, names FROM message WHERE account = ? AND conversation = ? ORDER BY received_at, id", of_it
-    )
-    c.execute(
-        _INSERT,
-        (
-            conversation,
-            account,
-            max(row["last_at"] for row in counts),
-            *(sum(row[column] for row in counts) for column in ("count", "own", "unread", "flagged")),
-            max(row["has_attachments"] for row in counts),
-            _in_order(row["folder"] for row in counts),
-            description(first).subject[: thread.SUBJECT_LENGTH],
-            description(last).snippet[: thread.SNIPPET_LENGTH],
-            *_names(("[]", "[]"), names),
-        ),
-    )
+        return touched
+    columns = counts(messages)
+    if texts:
+        _insert(c, account, conversation, {**columns, **_texts(c, messages)})
+    else:
+        c.execute(
+            f"UPDATE conversation SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",  # noqa: S608
+            (*columns.values(), conversation),
+        )
+    return touched
 
 
-def _names(known: tuple[str, str], messages: Iterable[tuple[bool, str] | Row]) -> tuple[str, str]:
+def summed(c: Connection, account: str, conversation: str) -> list[Row]:
+    """What ``places_of`` and ``counts`` need of a conversation's messages, oldest first."""
+    return c.execute(_SUMMED, (account, conversation)).fetchall()
+
+
+def places_of(messages: Iterable[Row]) -> dict[str, Place]:
+    """The lists in which a conversation of these messages shows."""
+    places: dict[str, Place] = {}
+    shown = _NOWHERE
+    flagged = 0
+    labels: dict[str, int] = {}
+    for m in messages:
+        folder, listed_at, unread = m["folder"], m["listed_at"], not m["seen"]
+        at = places.get(folder, _NOWHERE)
+        places[folder] = Place(max(at.last_at, listed_at), at.messages + 1, at.unread + unread)
+        if folder not in (TRASH, SPAM):
+            shown = Place(max(shown.last_at, listed_at), shown.messages + 1, shown.unread + unread)
+            flagged += m["flagged"]
+            if m["labels"] != NO_LABELS:
+                for label in strings(m["labels"]):
+                    labels[label] = labels.get(label, 0) + 1
+    if flagged:
+        places[STARRED] = shown._replace(messages=flagged)
+    for label, count in labels.items():
+        places[label_view(label)] = shown._replace(messages=count)
+    return places
+
+
+def counts(messages: Sequence[Row]) -> dict[str, Any]:
+    """The columns of a conversation that follow from its messages without their texts."""
+    return {
+        "last_at": max(m["listed_at"] for m in messages),
+        "count": len(messages),
+        "own": sum(m["own"] for m in messages),
+        "unread": sum(not m["seen"] for m in messages),
+        "flagged": sum(m["flagged"] for m in messages),
+        "has_attachments": max(m["has_attachments"] for m in messages),
+        "folders": encode(in_order({m["folder"] for m in messages})),
+        "labels": encode(tuple(sorted({label for m in messages for label in strings(m["labels"])}))),
+        "snoozed_until": min((m["snoozed_until"] for m in messages if m["snoozed_until"]), default=0),
+    }
+
+
+def _texts(c: Connection, messages: Sequence[Row]) -> dict[str, Any]:
+    """The columns that show what the messages say and who wrote them."""
+    select = "SELECT id, size, description FROM message WHERE id = ?"
+    first = description(c.execute(select, (messages[0]["id"],)).fetchone())
+    last = first
+    if len(messages) > 1:
+        last = description(c.execute(select, (messages[-1]["id"],)).fetchone())
+    return {
+        "subject": first.subject[: thread.SUBJECT_LENGTH],
+        "snippet": last.snippet[: thread.SNIPPET_LENGTH],
+        **_names_of(messages),
+    }
+
+
+def _names_of(messages: Iterable[Row]) -> dict[str, str]:
+    authors, recipients = _names(("[]", "[]"), ((m["own"], m["names"]) for m in messages))
+    return {"authors": authors, "recipients": recipients}
+
+
+def _names(known: tuple[str, str], messages: Iterable[tuple[bool, str]]) -> tuple[str, str]:
     """The columns ``authors`` and ``recipients``, from what they were and (own, names) of further messages."""
     authors, recipients = (dict.fromkeys(strings(text)) for text in known)
     for own, names in messages:
@@ -165,24 +225,22 @@ def _names(known: tuple[str, str], messages: Iterable[tuple[bool, str] | Row]) -
     return encode(thread.distinct(authors)), encode(thread.distinct(recipients))
 
 
-def _in_order(folders: Iterable[str]) -> str:
-    return encode(tuple(sorted(folders, key=FOLDERS.index)))
-
-
-def _places(c: Connection, account: str, conversation: str) -> dict[str, _Place]:
+def places_in(c: Connection, account: str, conversation: str) -> dict[str, Place]:
+    """The lists that show a conversation, as they are written."""
     rows = c.execute(
         "SELECT folder, last_at, count, unread FROM conversation_folder"
         " WHERE account = ? AND conversation = ? AND count > 0",
         (account, conversation),
     )
-    return {folder: _Place(*place) for folder, *place in rows}
+    return {folder: Place(*place) for folder, *place in rows}
 
 
 def _settle(
-    c: Connection, account: str, conversation: str, seq: int, old: Mapping[str, _Place], new: Mapping[str, _Place]
-) -> None:
+    c: Connection, account: str, conversation: str, seq: int, old: Mapping[str, Place], new: Mapping[str, Place]
+) -> set[str]:
     """Write where the conversation is now. Each of its rows shows the change, and each folder counts it."""
-    for folder in sorted(old.keys() | new.keys()):
+    touched = old.keys() | new.keys()
+    for folder in sorted(touched):
         before, after = old.get(folder, _NOWHERE), new.get(folder, _NOWHERE)
         c.execute(
             "INSERT INTO conversation_folder (account, conversation, folder, last_at, count, unread, seq)"
@@ -198,3 +256,4 @@ def _settle(
                 " DO UPDATE SET total = total + excluded.total, unread = unread + excluded.unread",
                 (account, folder, total, unread),
             )
+    return touched

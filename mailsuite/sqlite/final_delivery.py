@@ -11,6 +11,7 @@ from mailsuite.interfaces.final_delivery import Ending, IFinalDelivery
 from mailsuite.model.ids import ordered_id
 from mailsuite.model.message import Filed
 from mailsuite.sqlite.jobrows import RESULT, result_values
+from mailsuite.sqlite.later import Later
 from mailsuite.sqlite.messages import file_into
 from mailsuite.sqlite.store import Store
 
@@ -24,6 +25,7 @@ class FinalDelivery:
     def __init__(self, store: Store, random: Callable[[int], bytes]) -> None:
         self._store = store
         self._random = random
+        self._later = Later(store)
 
     async def deliver(self, endings: Sequence[Ending]) -> Sequence[Sequence[Filed] | None]:
         """See IFinalDelivery."""
@@ -31,12 +33,14 @@ class FinalDelivery:
         ids = [[(ordered_id(now, random), ordered_id(now, random)) for _ in ending.filings] for ending in endings]
 
         def work(c: Connection) -> list[Sequence[Filed] | None]:
-            return [_deliver(c, ending, own) for ending, own in zip(endings, ids, strict=True)]
+            return [_deliver(c, ending, own, now) for ending, own in zip(endings, ids, strict=True)]
 
-        return await self._store.write(work, durable=False)
+        delivered = await self._store.write(work, durable=False)
+        await self._later.filed(sum(len(each) for each in delivered if each is not None))
+        return delivered
 
 
-def _deliver(c: Connection, ending: Ending, ids: Sequence[Ids]) -> Sequence[Filed] | None:
+def _deliver(c: Connection, ending: Ending, ids: Sequence[Ids], now: int) -> Sequence[Filed] | None:
     job = ending.job
     closed = c.execute(
         f"UPDATE job SET {RESULT} WHERE id = ? AND epoch = ? AND state = 'pending' AND worker IS NULL",  # noqa: S608
@@ -44,4 +48,4 @@ def _deliver(c: Connection, ending: Ending, ids: Sequence[Ids]) -> Sequence[File
     )
     if closed.rowcount != 1:
         return None
-    return [file_into(c, filing, *own) for filing, own in zip(ending.filings, ids, strict=True)]
+    return [file_into(c, filing, *own, now) for filing, own in zip(ending.filings, ids, strict=True)]

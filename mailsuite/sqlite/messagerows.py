@@ -12,9 +12,12 @@ from mailsuite.model.verdict import NOT_JUDGED, Authentication
 from mailsuite.sqlite import codec
 from mailsuite.sqlite.codec import decode, encode
 
+NO_LABELS = "[]"
+"""The column of a message without labels."""
+
 FILED = (
-    "account, folder, delivery_key, blob, size, received_at, seen, own, has_attachments, names, reverse_path, bcc,"
-    " description, flagged, verdict"
+    "account, folder, delivery_key, blob, size, received_at, listed_at, seen, flagged, own, has_attachments, labels,"
+    " names, reverse_path, bcc, description, verdict"
 )
 """The columns that ``filed_values`` fills."""
 
@@ -28,14 +31,16 @@ def filed_values(filing: Filing) -> tuple[Any, ...]:
         filing.blob,
         filing.size,
         filing.received_at,
+        filing.received_at,
         filing.seen,
+        filing.flagged,
         filing.own,
         filing.description.has_attachments,
+        encode(filing.labels) if filing.labels else NO_LABELS,
         encode(thread.names_of(filing)),
         filing.reverse_path,
         encode(filing.bcc),
         encode(filing.description),
-        False,
         encode(filing.verdict) if filing.verdict != NOT_JUDGED else "",
     )
 
@@ -62,6 +67,10 @@ def message(row: Row) -> Message:
         seen=bool(row["seen"]),
         flagged=bool(row["flagged"]),
         own=bool(row["own"]),
+        labels=strings(row["labels"]),
+        origin=row["origin"],
+        snoozed_until=row["snoozed_until"],
+        listed_at=row["listed_at"],
         verdict=verdict(row["verdict"]),
     )
 
@@ -105,7 +114,7 @@ def strings(text: str) -> tuple[str, ...]:
 
 CONVERSATION = (
     "c.id, c.account, c.count, c.own, c.flagged, c.has_attachments, c.folders, c.subject, c.snippet, c.authors,"
-    " c.recipients"
+    " c.recipients, c.labels, c.snoozed_until"
 )
 """Columns of a conversation ``c`` that ``conversation`` takes; unread and last_at come from it or a folder's row."""
 
@@ -124,4 +133,6 @@ def conversation(row: Row) -> Conversation:
         snippet=row["snippet"],
         has_attachments=bool(row["has_attachments"]),
         folders=strings(row["folders"]),
+        labels=strings(row["labels"]),
+        snoozed_until=row["snoozed_until"],
     )

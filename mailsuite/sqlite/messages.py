@@ -3,44 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from sqlite3 import Connection
+from sqlite3 import Connection, Row
 
 from zope.interface import implementer
 
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.model.errors import NotThere
-from mailsuite.model.folder import FOLDERS, SPAM, STARRED, TRASH
+from mailsuite.model.folder import DELETED, DRAFTS, FOLDERS, INBOX, SNOOZED, STARRED
 from mailsuite.model.ids import ordered_id
-from mailsuite.model.message import Changes, Conversation, Counter, Cursor, Filed, Filing, Message
+from mailsuite.model.message import Changes, Conversation, Counter, Cursor, Filed, Filing, Message, Usage
 from mailsuite.model.thread import thread_ids
 from mailsuite.sqlite import conversations as derived
-from mailsuite.sqlite import messagerows, threads
-from mailsuite.sqlite.messagerows import CONVERSATION, FILED, filed_values
+from mailsuite.sqlite import indexing, messagerows, sleeping, threads
+from mailsuite.sqlite.changing import check_folder, known_labels
+from mailsuite.sqlite.later import Later
+from mailsuite.sqlite.messagerows import CONVERSATION, FILED, filed_values, strings
+from mailsuite.sqlite.removing import remove
+from mailsuite.sqlite.searching import PER_SECOND, first_number
 from mailsuite.sqlite.store import Store
-
-_BATCH = 200
-"""So many conversations are changed in one operation; other writers get their turn in between."""
 
 
 @implementer(IMessageStore)
 class MessageStore:
     """IMessageStore; ``random`` gives n random bytes (os.urandom).
 
-    A page's ``unread`` counts the messages of that folder, as the counters do. "starred" leaves out what is in trash
-    or spam, and starring marks the newest message outside of them. Folders are the standard ones: ``file`` and
-    ``move`` raise NotThere for others.
+    A page's ``unread`` counts the messages of that folder, as the counters do.
     """
 
     def __init__(self, store: Store, random: Callable[[int], bytes]) -> None:
         self._store = store
         self._random = random
+        self._later = Later(store)
 
     async def file(self, filing: Filing, durable: bool = True) -> Filed:
-        """See IMessageStore."""
+        """See IMessageStore. The message is indexed for the search later, together with others."""
         now = self._store.clock()
         ids = ordered_id(now, self._random), ordered_id(now, self._random)
-        return await self._store.write(lambda c: file_into(c, filing, *ids), durable)
+        filed = await self._store.write(lambda c: file_into(c, filing, *ids, now), durable)
+        await self._later.filed(1)
+        return filed
 
     async def page(self, account: str, folder: str, before: Cursor | None, limit: int) -> Sequence[Conversation]:
         """See IMessageStore."""
@@ -63,53 +66,38 @@ class MessageStore:
         return await self._store.read(lambda c: _message(c, account, message))
 
     async def counters(self, account: str) -> Mapping[str, Counter]:
-        """See IMessageStore. "starred" is counted too."""
+        """See IMessageStore."""
         return await self._store.read(lambda c: _counters(c, account))
 
     async def seq(self, account: str) -> int:
         """See IMessageStore."""
         return await self._store.read(lambda c: derived.last_seq(c, account))
 
-    async def mark_seen(self, account: str, conversations: Sequence[str], seen: bool) -> int:
+    async def usage(self, account: str) -> Usage:
         """See IMessageStore."""
-        return await self._change(account, conversations, partial(_mark_seen, seen=seen))
+        return await self._store.read(lambda c: _usage(c, account))
 
-    async def mark_flagged(self, account: str, conversations: Sequence[str], flagged: bool) -> int:
+    async def replace(self, message: str, filing: Filing) -> Filed:
         """See IMessageStore."""
-        return await self._change(account, conversations, _star if flagged else _unstar)
+        now = self._store.clock()
+        return await self._store.write(lambda c: _replace(c, message, filing, now))
 
-    async def move(self, account: str, conversations: Sequence[str], source: str, target: str) -> int:
+    async def remove(self, account: str, messages: Sequence[str]) -> int:
         """See IMessageStore."""
-        _check_folder(source)
-        _check_folder(target)
-        if source == target:
-            return await self.seq(account)
-        return await self._change(account, conversations, partial(_move, source=source, target=target))
-
-    async def _change(
-        self, account: str, conversations: Sequence[str], change: Callable[[Connection, str, str, int], int]
-    ) -> int:
-        seq = None
-        for start in range(0, len(conversations), _BATCH):
-            batch = conversations[start : start + _BATCH]
-            seq = await self._store.write(partial(_change_each, account=account, conversations=batch, change=change))
-        return await self.seq(account) if seq is None else seq
+        return await self._store.write(partial(_remove, account=account, messages=messages))
 
 
-def _check_folder(name: str) -> None:
-    if name not in FOLDERS:
-        raise NotThere(f"there is no folder {name!r}")
-
-
-def file_into(c: Connection, filing: Filing, message: str, conversation: str) -> Filed:
+def file_into(c: Connection, filing: Filing, message: str, conversation: str, now: int) -> Filed:
     """File a message under the id ``message``; ``conversation`` is the id of its conversation if that is a new one."""
-    _check_folder(filing.folder)
     account = filing.account
+    check_folder(c, account, filing.folder)
     known = c.execute(
         "SELECT id, conversation FROM message WHERE account = ? AND delivery_key = ?", (account, filing.delivery_key)
     ).fetchone()
     if known is not None:
         return Filed(known["id"], known["conversation"], derived.last_seq(c, account), new=False)
+    if filing.labels:
+        filing = replace(filing, labels=known_labels(c, account, filing.labels))
     ids = thread_ids(filing.description)
     found = threads.find(c, account, ids)
     if found:
@@ -117,20 +105,87 @@ def file_into(c: Connection, filing: Filing, message: str, conversation: str) ->
     for other in found[1:]:
         threads.merge(c, account, other, conversation)
     threads.remember(c, account, ids, conversation)
-    seq = derived.next_seq(c, account)
+    seq = derived.next_seq(c, account, filing.size, 1)
     uid = derived.next_uid(c, account, filing.folder)
-    row = c.execute(
-        f"INSERT INTO message (id, conversation, uid, modseq, {FILED})"  # noqa: S608
-        f" VALUES ({', '.join('?' * (4 + FILED.count(',') + 1))}) RETURNING *",
-        (message, conversation, uid, seq, *filed_values(filing)),
-    ).fetchone()
+    row = _insert(c, filing, message, conversation, (uid, seq, now))
+    indexing.keep_text(c, account, row["number"], filing.text)
     if not found:
         derived.begin(c, row, seq)
     elif len(found) == 1:
         derived.add(c, row, seq)
     else:
         derived.refresh(c, account, conversation, seq)
+    if filing.folder == INBOX and found and derived.sleeps(c, conversation):
+        seq = sleeping.wake(c, account, conversation, now).seq
     return Filed(message, conversation, seq, new=True)
+
+
+def _insert(c: Connection, filing: Filing, message: str, conversation: str, about: tuple[int, int, int]) -> Row:
+    first = max(0, first_number(filing.received_at))
+    values = (message, conversation, *about, *filed_values(filing))
+    row: Row | None = c.execute(
+        _INSERT.format(number=_NEXT), (first, first, first + PER_SECOND - 1, *values)
+    ).fetchone()
+    if row is None:
+        # The second is full.
+        row = c.execute(_INSERT.format(number="?"), (_free_number(c, first), *values)).fetchone()
+    assert row is not None
+    return row
+
+
+_NEXT = "(SELECT IFNULL(MAX(number) + 1, ?) FROM message WHERE number >= ? AND number < ?)"
+_INSERT = (
+    f"INSERT INTO message (number, id, conversation, uid, modseq, moved_at, {FILED})"  # noqa: S608
+    f" VALUES ({{number}}, {', '.join('?' * (5 + FILED.count(',') + 1))}) ON CONFLICT (number) DO NOTHING RETURNING *"
+)
+
+
+def _free_number(c: Connection, first: int) -> int:
+    """A number for a message of the second that begins with ``first``, of the next one when that is full."""
+    while True:
+        last = c.execute(
+            "SELECT MAX(number) FROM message WHERE number >= ? AND number < ?", (first, first + PER_SECOND)
+        ).fetchone()[0]
+        if last is None:
+            return first
+        if last + 1 < first + PER_SECOND:
+            return int(last) + 1
+        first += PER_SECOND
+
+
+def _replace(c: Connection, message: str, filing: Filing, now: int) -> Filed:
+    account = filing.account
+    old = c.execute(
+        "SELECT * FROM message WHERE id = ? AND account = ? AND folder = ?", (message, account, DRAFTS)
+    ).fetchone()
+    if old is None:
+        raise NotThere(f"there is no draft {message!r}")
+    conversation = old["conversation"]
+    indexing.forget(c, old)
+    c.execute("DELETE FROM message WHERE number = ?", (old["number"],))
+    threads.remember(c, account, thread_ids(filing.description), conversation)
+    seq = derived.next_seq(c, account, filing.size - old["size"])
+    uid = derived.next_uid(c, account, DRAFTS)
+    filing = replace(
+        filing,
+        folder=DRAFTS,
+        delivery_key=old["delivery_key"],
+        flagged=bool(old["flagged"]),
+        labels=strings(old["labels"]),
+    )
+    row = _insert(c, filing, message, conversation, (uid, seq, now))
+    indexing.keep_text(c, account, row["number"], filing.text)
+    derived.refresh(c, account, conversation, seq)
+    return Filed(message, conversation, seq, new=False)
+
+
+def _remove(c: Connection, account: str, messages: Sequence[str]) -> int:
+    rows = [
+        c.execute("SELECT * FROM message WHERE id = ? AND account = ?", (message, account)).fetchone()
+        for message in dict.fromkeys(messages)
+    ]
+    seq, _ = remove(c, account, [row for row in rows if row is not None])
+    return seq or derived.last_seq(c, account)
 
 
 def _page(c: Connection, account: str, folder: str, before: Cursor | None, limit: int) -> list[Conversation]:
@@ -170,71 +225,29 @@ def _conversation(c: Connection, account: str, conversation: str) -> Conversatio
 
 def _messages(c: Connection, account: str, conversation: str) -> list[Message]:
     rows = c.execute(
-        "SELECT * FROM message WHERE account = ? AND conversation = ? ORDER BY received_at, id",
+        "SELECT * FROM message INDEXED BY message_conversation"
+        " WHERE account = ? AND conversation = ? AND folder <> 'deleted' ORDER BY received_at, id",
         (account, threads.resolve(c, account, conversation)),
     )
     return [messagerows.message(row) for row in rows]
 
 
 def _message(c: Connection, account: str, message: str) -> Message | None:
-    row = c.execute("SELECT * FROM message WHERE id = ? AND account = ?", (message, account)).fetchone()
+    row = c.execute(
+        "SELECT * FROM message WHERE id = ? AND account = ? AND folder <> 'deleted'", (message, account)
+    ).fetchone()
     return None if row is None else messagerows.message(row)
 
 
 def _counters(c: Connection, account: str) -> dict[str, Counter]:
-    counters = dict.fromkeys((*FOLDERS, STARRED), Counter(0, 0))
+    counters = dict.fromkeys((*FOLDERS, STARRED, SNOOZED), Counter(0, 0))
     for name, total, unread in c.execute("SELECT name, total, unread FROM folder WHERE account = ?", (account,)):
-        counters[name] = Counter(total, unread)
+        # What a removed folder or label had is kept: its uids go on when it is brought back.
+        if name != DELETED and (name in counters or total):
+            counters[name] = Counter(total, unread)
     return counters
 
 
-def _change_each(
-    c: Connection,
-    account: str,
-    conversations: Sequence[str],
-    change: Callable[[Connection, str, str, int], int],
-) -> int:
-    """Apply ``change`` to each conversation under the next number; the account's seq afterwards."""
-    seq = derived.last_seq(c, account)
-    for conversation in dict.fromkeys(threads.resolve(c, account, each) for each in conversations):
-        if change(c, account, conversation, seq + 1):
-            seq = derived.next_seq(c, account)
-            derived.refresh(c, account, conversation, seq)
-    return seq
-
-
-def _mark_seen(c: Connection, account: str, conversation: str, seq: int, seen: bool) -> int:
-    return c.execute(
-        "UPDATE message SET seen = ?, modseq = ? WHERE account = ? AND conversation = ? AND seen <> ?",
-        (seen, seq, account, conversation, seen),
-    ).rowcount
-
-
-def _star(c: Connection, account: str, conversation: str, seq: int) -> int:
-    return c.execute(
-        "UPDATE message SET flagged = 1, modseq = ? WHERE flagged = 0 AND number ="
-        " (SELECT number FROM message WHERE account = ? AND conversation = ?"
-        " ORDER BY folder IN (?, ?), received_at DESC, id DESC LIMIT 1)",
-        (seq, account, conversation, TRASH, SPAM),
-    ).rowcount
-
-
-def _unstar(c: Connection, account: str, conversation: str, seq: int) -> int:
-    return c.execute(
-        "UPDATE message SET flagged = 0, modseq = ? WHERE account = ? AND conversation = ? AND flagged = 1",
-        (seq, account, conversation),
-    ).rowcount
-
-
-def _move(c: Connection, account: str, conversation: str, seq: int, source: str, target: str) -> int:
-    numbers = c.execute(
-        "SELECT number FROM message INDEXED BY message_conversation"
-        " WHERE account = ? AND conversation = ? AND folder = ? ORDER BY uid",
-        (account, conversation, source),
-    ).fetchall()
-    for (number,) in numbers:
-        c.execute(
-            "UPDATE message SET folder = ?, uid = ?, modseq = ? WHERE number = ?",
-            (target, derived.next_uid(c, account, target), seq, number),
-        )
-    return len(numbers)
+def _usage(c: Connection, account: str) -> Usage:
+    row = c.execute("SELECT octets, messages FROM change_seq WHERE account = ?", (account,)).fetchone()
+    return Usage(0, 0) if row is None else Usage(*row)

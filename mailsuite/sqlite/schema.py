@@ -196,6 +196,95 @@ _VERDICTS = (
     "ALTER TABLE message ADD COLUMN verdict TEXT NOT NULL DEFAULT ''",
 )
 
+_MAILBOXES = (
+    # What is asked of a row without its text stands before the text: own names, where it came from, sleep, labels.
+    # `moved_at`: when it came to its folder. `listed_at`: where lists show it. `labels`: a JSON list of ids.
+    """
+    CREATE TABLE message_2 (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, account TEXT NOT NULL, folder TEXT NOT NULL,
+        uid INTEGER NOT NULL, modseq INTEGER NOT NULL, conversation TEXT NOT NULL, delivery_key TEXT NOT NULL,
+        blob TEXT NOT NULL, size INTEGER NOT NULL, received_at INTEGER NOT NULL, seen INTEGER NOT NULL,
+        flagged INTEGER NOT NULL, own INTEGER NOT NULL, has_attachments INTEGER NOT NULL,
+        labels TEXT NOT NULL DEFAULT '[]', origin TEXT NOT NULL DEFAULT '', snoozed_until INTEGER NOT NULL DEFAULT 0,
+        listed_at INTEGER NOT NULL, moved_at INTEGER NOT NULL, names TEXT NOT NULL,
+        reverse_path TEXT NOT NULL, bcc TEXT NOT NULL, description TEXT NOT NULL, verdict TEXT NOT NULL
+    ) STRICT
+    """,
+    # Numbered by time, 256 to the second, so that a search finds the newest first; what a second has too many goes on
+    # into the next. The mail that is there may be old: in trash and spam its 30 days begin now.
+    """
+    INSERT INTO message_2 (number, id, account, folder, uid, modseq, conversation, delivery_key, blob, size,
+        received_at, seen, flagged, own, has_attachments, listed_at, moved_at, names, reverse_path, bcc, description,
+        verdict)
+    SELECT n + MAX(received_at / 1000 * 256 - n) OVER (ORDER BY n), id, account, folder, uid, modseq, conversation,
+        delivery_key, blob, size, received_at, seen, flagged, own, has_attachments, received_at,
+        strftime('%s', 'now') * 1000, names, reverse_path, bcc, description, verdict
+    FROM (SELECT *, ROW_NUMBER() OVER (ORDER BY received_at, id) AS n FROM message)
+    """,
+    "DROP TABLE message",
+    "ALTER TABLE message_2 RENAME TO message",
+    "CREATE UNIQUE INDEX message_key ON message (account, delivery_key)",
+    "CREATE UNIQUE INDEX message_uid ON message (account, folder, uid)",
+    "CREATE INDEX message_conversation ON message (account, conversation, received_at, id)",
+    "CREATE INDEX message_blob ON message (blob)",
+    "CREATE INDEX message_sleeping ON message (snoozed_until) WHERE snoozed_until > 0",
+    "CREATE INDEX message_ageing ON message (folder, moved_at) WHERE folder IN ('trash', 'spam', 'deleted')",
+    "ALTER TABLE conversation ADD COLUMN labels TEXT NOT NULL DEFAULT '[]'",
+    "ALTER TABLE conversation ADD COLUMN snoozed_until INTEGER NOT NULL DEFAULT 0",
+    # What an account keeps, and the number of its next folder or label.
+    "ALTER TABLE change_seq ADD COLUMN octets INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE change_seq ADD COLUMN messages INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE change_seq ADD COLUMN next_id INTEGER NOT NULL DEFAULT 1",
+    """
+    UPDATE change_seq SET octets = found.octets, messages = found.messages
+        FROM (SELECT account, SUM(size) AS octets, COUNT(*) AS messages FROM message GROUP BY account) AS found
+        WHERE found.account = change_seq.account
+    """,
+    # `folded`: the name as people take it for the same.
+    """
+    CREATE TABLE own_folder (
+        account TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, folded TEXT NOT NULL, PRIMARY KEY (account, id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE UNIQUE INDEX own_folder_name ON own_folder (account, folded)",
+    """
+    CREATE TABLE label (
+        account TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, folded TEXT NOT NULL, colour TEXT NOT NULL,
+        PRIMARY KEY (account, id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE UNIQUE INDEX label_name ON label (account, folded)",
+    # How to take an action back: what the messages of each of its steps were like before.
+    """
+    CREATE TABLE undo (
+        account TEXT NOT NULL, token TEXT NOT NULL, n INTEGER NOT NULL, at INTEGER NOT NULL, content TEXT NOT NULL,
+        PRIMARY KEY (account, token, n)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX undo_at ON undo (at)",
+    # Search. The index keeps no text; `message_text` has it compressed, for snippets and to take it out again.
+    # `unindexed` has its text and waits for others, because they are indexed together at half the cost; `textless`
+    # was filed before.
+    "CREATE TABLE message_text (number INTEGER PRIMARY KEY, text BLOB NOT NULL) STRICT",
+    """
+    CREATE TABLE unindexed (
+        account TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (account, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE TABLE textless (number INTEGER PRIMARY KEY) STRICT",
+    "INSERT INTO textless SELECT number FROM message",
+    """
+    CREATE VIRTUAL TABLE message_index USING fts5 (
+        subject, author, recipients, body, parts, facets,
+        content = '', columnsize = 0, tokenize = "ascii tokenchars '.'"
+    )
+    """,
+    # Its terms, for the check to read.
+    "CREATE VIRTUAL TABLE message_terms USING fts5vocab (message_index, row)",
+    "INSERT INTO message_index (message_index, rank) VALUES ('automerge', 16)",
+    "INSERT INTO message_index (message_index, rank) VALUES ('crisismerge', 64)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _TRACES,
@@ -205,6 +294,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _KEY_TIMES,
     _STS,
     _VERDICTS,
+    _MAILBOXES,
 )
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 

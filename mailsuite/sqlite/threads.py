@@ -20,11 +20,15 @@ def find(c: Connection, account: str, ids: Iterable[str]) -> list[str]:
         ).fetchone()
         if row is not None:
             found.add(row[0])
-    sizes = {
-        conversation: c.execute("SELECT count FROM conversation WHERE id = ?", (conversation,)).fetchone()[0]
-        for conversation in found
-    }
-    return sorted(found, key=lambda conversation: (-sizes[conversation], conversation))
+    if len(found) < 2:
+        return list(found)
+    return sorted(found, key=lambda conversation: (-_size(c, conversation), conversation))
+
+
+def _size(c: Connection, conversation: str) -> int:
+    """Messages of a conversation; 0 when all were deleted: who answers one of them finds it again."""
+    row = c.execute("SELECT count FROM conversation WHERE id = ?", (conversation,)).fetchone()
+    return 0 if row is None else row[0]
 
 
 def remember(c: Connection, account: str, ids: Iterable[str], conversation: str) -> None:

@@ -8,6 +8,7 @@ from mailsuite.testing.fake_blobs import FakeBlobStore
 from mailsuite.testing.fake_directory import FakeAccountDirectory
 from mailsuite.testing.fake_job_control import FakeJobControl
 from mailsuite.testing.fake_jobs import FakeJobStore
+from mailsuite.testing.fake_mailbox import FakeMailbox
 from mailsuite.testing.fake_messages import FakeMessageStore
 from mailsuite.testing.fake_sts import FakeStsCache
 from mailsuite.testing.fake_suppressions import FakeSuppressionList
@@ -24,6 +25,7 @@ class FakeStore:
         self.jobs = FakeJobStore(self.blobs, self._check)
         self.control = FakeJobControl(self.jobs)
         self.messages = FakeMessageStore(clock, self._check)
+        self.mailbox = FakeMailbox(self.messages)
         self.zones = FakeZoneSource(self._check)
         self.directory = FakeAccountDirectory(self.zones, self._check)
         self.traces = FakeTraceStore(self._check)

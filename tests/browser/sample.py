@@ -64,7 +64,7 @@ async def fill(house: House) -> str:
         fields["From"] = author
         filed = await house.mail(ALICE, subject, body, fields=fields, at=at, seen="unread" not in marks)
         if "star" in marks:
-            await house.messages.mark_flagged(account, [filed.conversation], True)
+            await house.changer.act(account, "star", [filed.conversation], "inbox")
     thread: list[tuple[str, str, int]] = [
         ("Alice Bell <alice@alpha.example>", "Saturday works for me. Who holds the pager between six and eight?", 2680),
         ("Jonas Weber <jonas@weber.example>", "I can, if needed.", 2000),
@@ -97,5 +97,5 @@ async def fill(house: House) -> str:
     fields |= {"Message-ID": "<c9@x.example>", "References": "<c0@x.example>"}
     more: dict[str, Any] = {"fields": fields, "at": NOON - 6 * MINUTE}
     filed = await house.mail(ALICE, "Cut-over plan for mx2 on Saturday", body, **more)
-    await house.messages.mark_flagged(account, [filed.conversation], True)
+    await house.changer.act(account, "star", [filed.conversation], "inbox")
     return filed.conversation

@@ -13,8 +13,10 @@ from mailsuite.testing.contracts.claims import ClaimContract
 from mailsuite.testing.contracts.directory import AccountDirectoryContract
 from mailsuite.testing.contracts.job_control import JobControlContract
 from mailsuite.testing.contracts.jobs import JobStoreContract
+from mailsuite.testing.contracts.mailbox import MailboxContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
+from mailsuite.testing.contracts.search import SearchContract
 from mailsuite.testing.contracts.stores import Stores
 from mailsuite.testing.contracts.sts import StsCacheContract
 from mailsuite.testing.contracts.suppressions import SuppressionListContract
@@ -40,6 +42,10 @@ class _Fake:
             store.traces,
             store.control,
             store.suppressions,
+            store.mailbox,
+            store.mailbox,
+            store.mailbox,
+            store.mailbox,
             store.sts,
             spoil,
         )
@@ -63,6 +69,14 @@ class FakeClaimTests(_Fake, ClaimContract, TestCase):
 
 class FakeMessageStoreTests(_Fake, MessageStoreContract, TestCase):
     """IMessageStore in memory."""
+
+
+class FakeMailboxTests(_Fake, MailboxContract, TestCase):
+    """Folders, labels, actions and what becomes due in memory."""
+
+
+class FakeSearchTests(_Fake, SearchContract, TestCase):
+    """IMailSearch in memory."""
 
 
 class FakeThreadingTests(_Fake, ThreadingContract, TestCase):

@@ -8,23 +8,29 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from mailsuite.runtime.clock import Clock
+from mailsuite.sqlite.actions import MailActions
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.folders import FolderStore
 from mailsuite.sqlite.job_control import JobControl
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
+from mailsuite.sqlite.search import MailSearch
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.sts import StsCache
 from mailsuite.sqlite.suppressions import SuppressionList
 from mailsuite.sqlite.trace import TraceStore
+from mailsuite.sqlite.upkeep import MailboxUpkeep
 from mailsuite.sqlite.zones import ZoneSource
 from mailsuite.testing.contracts.blobs import BlobStoreContract
 from mailsuite.testing.contracts.claims import ClaimContract
 from mailsuite.testing.contracts.directory import AccountDirectoryContract
 from mailsuite.testing.contracts.job_control import JobControlContract
 from mailsuite.testing.contracts.jobs import JobStoreContract
+from mailsuite.testing.contracts.mailbox import MailboxContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
+from mailsuite.testing.contracts.search import SearchContract
 from mailsuite.testing.contracts.stores import StoreContract, Stores
 from mailsuite.testing.contracts.sts import StsCacheContract
 from mailsuite.testing.contracts.suppressions import SuppressionListContract
@@ -56,6 +62,10 @@ class _Sqlite(StoreContract):
             TraceStore(store),
             JobControl(store),
             SuppressionList(store),
+            MailActions(store, os.urandom),
+            FolderStore(store, os.urandom),
+            MailSearch(store),
+            MailboxUpkeep(store, keeper.files.exists),
             StsCache(store),
             spoil,
         )
@@ -79,6 +89,14 @@ class SqliteClaimTests(_Sqlite, ClaimContract, TestCase):
 
 class SqliteMessageStoreTests(_Sqlite, MessageStoreContract, TestCase):
     """IMessageStore in SQLite."""
+
+
+class SqliteMailboxTests(_Sqlite, MailboxContract, TestCase):
+    """Folders, labels, actions and what becomes due in SQLite."""
+
+
+class SqliteSearchTests(_Sqlite, SearchContract, TestCase):
+    """IMailSearch in SQLite."""
 
 
 class SqliteThreadingTests(_Sqlite, ThreadingContract, TestCase):

@@ -8,7 +8,8 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailsuite.mailbox.change import ACTIONS, Changer
+from mailsuite.mailbox.change import ACTIONS, Changer, action_named
+from mailsuite.model.action import Chosen
 from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.event import Changed
 from mailsuite.model.folder import ARCHIVE, FOLDERS, INBOX, SENT, SPAM, STARRED, TRASH
@@ -26,7 +27,7 @@ class ChangerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.store = FakeStore(lambda: NOW)
         self.events = FakeEvents()
-        self.changer = Changer(self.store.messages, self.events)
+        self.changer = Changer(self.store.mailbox, self.events)
         self.question = self.file(filing("question"))
         answer = description(
             "<answer@beta.example>", references=("<question@alpha.example>",), author="Bob <bob@beta.example>"
@@ -49,7 +50,7 @@ class ChangerTests(SynchronousTestCase):
     def act(self, action: str, *conversations: str, folder: str = INBOX) -> set[str]:
         """The folders that an act told of; they are told once each, with the seq that it gave."""
         self.events.published.clear()
-        seq = self.result(self.changer.act("bob", action, conversations, folder))
+        seq = self.result(self.changer.act("bob", action, conversations, folder)).seq
         self.assertEqual(seq, self.result(self.store.messages.seq("bob")))
         folders = [event.folder for event in self.events.published if isinstance(event, Changed)]
         self.assertEqual(self.events.published, [Changed("bob", name, seq) for name in folders])
@@ -122,8 +123,11 @@ class ChangerTests(SynchronousTestCase):
         self.assertEqual(self.events.published, [])
 
     def test_unknown(self) -> None:
-        """Other actions and folders are refused, and nothing happens."""
-        for action, folder in (("expunge", INBOX), ("", INBOX), ("read", "nowhere"), ("read", "")):
+        """Other actions, and those that lack their target, are refused, and nothing happens."""
+        for action, folder in (
+            *((name, INBOX) for name in ("expunge", "", "move", "label", "snooze")),
+            *(("read", name) for name in ("nowhere", "", "deleted", "label/")),
+        ):
             self.failureResultOf(
                 Deferred.fromCoroutine(self.changer.act("bob", action, (self.note,), folder)), ValueError
             )
@@ -132,10 +136,9 @@ class ChangerTests(SynchronousTestCase):
     def test_store_away(self) -> None:
         """A change that could not be written is announced to nobody."""
         self.store.fault = "gone"
-        for action in ACTIONS:
-            self.failureResultOf(
-                Deferred.fromCoroutine(self.changer.act("bob", action, (self.note,), INBOX)), StoreUnavailable
-            )
+        for name in ACTIONS:
+            doing = self.changer.do("bob", action_named(name, "7", NOW), Chosen((self.note,), place=INBOX))
+            self.failureResultOf(Deferred.fromCoroutine(doing), StoreUnavailable)
         self.assertEqual(self.events.published, [])
 
     def test_every_folder_can_be_a_source(self) -> None:

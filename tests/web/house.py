@@ -28,6 +28,7 @@ from mailsuite.model.job import QueuedMessage
 from mailsuite.model.message import Filed, Filing
 from mailsuite.msa.submit import Submitter
 from mailsuite.runtime.threads import Threads
+from mailsuite.sqlite.actions import MailActions
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
 from mailsuite.sqlite.messages import MessageStore
@@ -115,7 +116,7 @@ class House:
         self.directory = AccountDirectory(self.store)
         self.messages = MessageStore(self.store, os.urandom)
         self.blobs = BlobStore(self.store, BlobKeeper(self.store, directory / "blobs"))
-        self.changer = Changer(self.messages, self.events)
+        self.changer = Changer(MailActions(self.store, os.urandom), self.events)
         self.threads = Threads(reactor, "work", 2)
         self.queue = InstantQueue(self)
         self.accounts: dict[str, Account] = {}

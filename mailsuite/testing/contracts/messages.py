@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mailsuite.interfaces.messages import IMessageStore
+from mailsuite.model.action import Action, Chosen, Verb
 from mailsuite.model.errors import NotThere
 from mailsuite.model.folder import ARCHIVE, FOLDERS, INBOX, SENT, SPAM, STARRED, TRASH
 from mailsuite.model.message import Conversation, Counter, Cursor, Filed, Message
@@ -38,6 +40,21 @@ class MessageStoreContract(StoreContract):
         about = description(f"<{key}@alpha.example>", references=references)
         return await self.messages.file(filing(key, folder=folder, at=at, seen=seen, about=about))
 
+    async def mark_seen(self, account: str, conversations: Sequence[str], seen: bool) -> int:
+        """Mark conversations as read or unread; the seq afterwards."""
+        return await self._act(account, Action(Verb.READ if seen else Verb.UNREAD), conversations)
+
+    async def mark_flagged(self, account: str, conversations: Sequence[str], flagged: bool) -> int:
+        """Star or unstar; the seq afterwards."""
+        return await self._act(account, Action(Verb.STAR if flagged else Verb.UNSTAR), conversations)
+
+    async def move(self, account: str, conversations: Sequence[str], source: str, target: str) -> int:
+        """Move what is in one folder to another; the seq afterwards."""
+        return await self._act(account, Action(Verb.MOVE, target), conversations, source)
+
+    async def _act(self, account: str, action: Action, conversations: Sequence[str], place: str = "") -> int:
+        return (await self.stores.actions.act(account, action, Chosen(tuple(conversations), place=place))).seq
+
     # Filing
 
     async def test_file(self) -> None:
@@ -69,6 +86,7 @@ class MessageStoreContract(StoreContract):
                 seen=True,
                 flagged=False,
                 own=True,
+                listed_at=NOW,
                 verdict=verdict,
             ),
             message,
@@ -90,7 +108,7 @@ class MessageStoreContract(StoreContract):
     async def test_replay_after_changes(self) -> None:
         """A replay of a filing gives the message where it is now, and the account's seq."""
         filed = await self.file("k")
-        seq = await self.messages.move(ACCOUNT, [filed.conversation], INBOX, TRASH)
+        seq = await self.move(ACCOUNT, [filed.conversation], INBOX, TRASH)
         again = await self.file("k")
         self.assertEqual(Filed(filed.message, filed.conversation, seq, new=False), again)
         self.assertEqual(TRASH, (await self.known(filed.message)).folder)
@@ -100,8 +118,7 @@ class MessageStoreContract(StoreContract):
         filed = await self.file("k")
         for name in (STARRED, "inbxo", ""):
             await self.raises(NotThere, self.messages.file(filing("l", folder=name)))
-            await self.raises(NotThere, self.messages.move(ACCOUNT, [filed.conversation], INBOX, name))
-            await self.raises(NotThere, self.messages.move(ACCOUNT, [filed.conversation], name, INBOX))
+            await self.raises(NotThere, self.move(ACCOUNT, [filed.conversation], INBOX, name))
         self.assertEqual(INBOX, (await self.known(filed.message)).folder)
 
     async def test_accounts_are_apart(self) -> None:
@@ -112,9 +129,9 @@ class MessageStoreContract(StoreContract):
         self.assertIsNone(await ann.conversation("ann", filed.conversation))
         self.assertEqual([], list(await ann.messages("ann", filed.conversation)))
         self.assertEqual([], list(await ann.page("ann", INBOX, None, 10)))
-        self.assertEqual(0, await ann.mark_seen("ann", [filed.conversation], True))
-        self.assertEqual(0, await ann.mark_flagged("ann", [filed.conversation], True))
-        self.assertEqual(0, await ann.move("ann", [filed.conversation], INBOX, TRASH))
+        self.assertEqual(0, await self.mark_seen("ann", [filed.conversation], True))
+        self.assertEqual(0, await self.mark_flagged("ann", [filed.conversation], True))
+        self.assertEqual(0, await self.move("ann", [filed.conversation], INBOX, TRASH))
         self.assertEqual(0, await ann.seq("ann"))
         message = await self.known(filed.message)
         self.assertEqual((INBOX, False, False), (message.folder, message.seen, message.flagged))
@@ -122,8 +139,8 @@ class MessageStoreContract(StoreContract):
     async def test_uids(self) -> None:
         """Uids rise within a folder; a moved message gets a new one, and none is used twice."""
         a, b = await self.file("a"), await self.file("b")
-        await self.messages.move(ACCOUNT, [b.conversation], INBOX, ARCHIVE)
-        await self.messages.move(ACCOUNT, [b.conversation], ARCHIVE, INBOX)
+        await self.move(ACCOUNT, [b.conversation], INBOX, ARCHIVE)
+        await self.move(ACCOUNT, [b.conversation], ARCHIVE, INBOX)
         c = await self.file("c")
         self.assertEqual([1, 3, 4], [(await self.known(f.message)).uid for f in (a, b, c)])
 
@@ -133,9 +150,9 @@ class MessageStoreContract(StoreContract):
         before = (await self.known(b.message)).modseq
         modseqs = [(await self.known(a.message)).modseq]
         for change in (
-            self.messages.mark_seen(ACCOUNT, [a.conversation], True),
-            self.messages.mark_flagged(ACCOUNT, [a.conversation], True),
-            self.messages.move(ACCOUNT, [a.conversation], INBOX, TRASH),
+            self.mark_seen(ACCOUNT, [a.conversation], True),
+            self.mark_flagged(ACCOUNT, [a.conversation], True),
+            self.move(ACCOUNT, [a.conversation], INBOX, TRASH),
         ):
             await change
             modseqs.append((await self.known(a.message)).modseq)
@@ -232,7 +249,7 @@ class MessageStoreContract(StoreContract):
         for turn in range(5):
             seen += await self.page(INBOX, Cursor(seen[-1].last_at, seen[-1].id) if seen else None, 4)
             await self.file(f"new{turn}", at=NOW + 1000 + turn)
-            await self.messages.move(ACCOUNT, [seen[turn].id], INBOX, TRASH)
+            await self.move(ACCOUNT, [seen[turn].id], INBOX, TRASH)
         self.assertEqual(ids[::-1], [row.id for row in seen])
 
     async def test_a_folder_has_its_own_times(self) -> None:
@@ -263,14 +280,14 @@ class MessageStoreContract(StoreContract):
     async def test_mark_seen(self) -> None:
         """Seen is set and cleared for all messages of the conversations; the seq afterwards is the account's."""
         a, b, c = await self.file("a"), await self.file("b", ARCHIVE, after="a"), await self.file("c")
-        seq = await self.messages.mark_seen(ACCOUNT, [a.conversation, c.conversation, "unknown"], True)
+        seq = await self.mark_seen(ACCOUNT, [a.conversation, c.conversation, "unknown"], True)
         self.assertEqual(seq, await self.messages.seq(ACCOUNT))
         for filed in (a, b, c):
             self.assertTrue((await self.known(filed.message)).seen)
         self.assertEqual([0, 0], [row.unread for row in await self.page()])
         self.assertEqual(Counter(2, 0), (await self.messages.counters(ACCOUNT))[INBOX])
-        self.assertEqual(seq, await self.messages.mark_seen(ACCOUNT, [a.conversation], True))
-        await self.messages.mark_seen(ACCOUNT, [a.conversation], False)
+        self.assertEqual(seq, await self.mark_seen(ACCOUNT, [a.conversation], True))
+        await self.mark_seen(ACCOUNT, [a.conversation], False)
         counters = await self.messages.counters(ACCOUNT)
         self.assertEqual((Counter(2, 1), Counter(1, 1)), (counters[INBOX], counters[ARCHIVE]))
 
@@ -278,31 +295,31 @@ class MessageStoreContract(StoreContract):
         """Starring marks the newest message, unstarring clears all; the view follows."""
         a, b = await self.file("a", at=NOW), await self.file("b", after="a", at=NOW + 1)
         await self.file("c", at=NOW + 2)
-        await self.messages.mark_flagged(ACCOUNT, [a.conversation], True)
+        await self.mark_flagged(ACCOUNT, [a.conversation], True)
         self.assertEqual([False, True], [(await self.known(f.message)).flagged for f in (a, b)])
         self.assertEqual([a.conversation], [row.id for row in await self.page(STARRED)])
         self.assertEqual([False, True], [row.flagged for row in await self.page()])
         reply = await self.file("d", after="b", at=NOW + 3)
         self.assertEqual([NOW + 3], [row.last_at for row in await self.page(STARRED)])
-        await self.messages.mark_flagged(ACCOUNT, [a.conversation], True)
+        await self.mark_flagged(ACCOUNT, [a.conversation], True)
         self.assertTrue((await self.known(reply.message)).flagged)
-        await self.messages.mark_flagged(ACCOUNT, [a.conversation], False)
+        await self.mark_flagged(ACCOUNT, [a.conversation], False)
         self.assertEqual([], await self.page(STARRED))
         self.assertEqual([False] * 3, [(await self.known(f.message)).flagged for f in (a, b, reply)])
 
     async def test_starred_leaves_out_trash_and_spam(self) -> None:
         """What is starred and thrown away is not in the view; it is back when the conversation is."""
         a = await self.file("a")
-        await self.messages.mark_flagged(ACCOUNT, [a.conversation], True)
+        await self.mark_flagged(ACCOUNT, [a.conversation], True)
         for folder in (TRASH, SPAM):
-            await self.messages.move(ACCOUNT, [a.conversation], INBOX, folder)
+            await self.move(ACCOUNT, [a.conversation], INBOX, folder)
             self.assertEqual([], await self.page(STARRED))
             self.assertTrue((await self.page(folder))[0].flagged)
-            await self.messages.move(ACCOUNT, [a.conversation], folder, INBOX)
+            await self.move(ACCOUNT, [a.conversation], folder, INBOX)
             self.assertEqual([a.conversation], [row.id for row in await self.page(STARRED)])
         await self.file("b", TRASH, after="a", at=NOW + 1)
-        await self.messages.mark_flagged(ACCOUNT, [a.conversation], False)
-        await self.messages.mark_flagged(ACCOUNT, [a.conversation], True)
+        await self.mark_flagged(ACCOUNT, [a.conversation], False)
+        await self.mark_flagged(ACCOUNT, [a.conversation], True)
         self.assertTrue((await self.known(a.message)).flagged)
 
     async def test_move(self) -> None:
@@ -310,23 +327,23 @@ class MessageStoreContract(StoreContract):
         a = await self.file("a")
         own = await self.messages.file(sent("s", about=description("<s@x>", references=["<a@alpha.example>"])))
         self.assertEqual(a.conversation, own.conversation)
-        seq = await self.messages.move(ACCOUNT, [a.conversation, "unknown"], INBOX, TRASH)
+        seq = await self.move(ACCOUNT, [a.conversation, "unknown"], INBOX, TRASH)
         self.assertEqual([TRASH, SENT], [(await self.known(f.message)).folder for f in (a, own)])
         self.assertEqual((SENT, TRASH), (await self.page(SENT))[0].folders)
         self.assertEqual([], await self.page())
         counters = await self.messages.counters(ACCOUNT)
         self.assertEqual((Counter(0, 0), Counter(1, 1)), (counters[INBOX], counters[TRASH]))
-        self.assertEqual(seq, await self.messages.move(ACCOUNT, [a.conversation], INBOX, TRASH))
-        self.assertEqual(seq, await self.messages.move(ACCOUNT, [a.conversation], TRASH, TRASH))
+        self.assertEqual(seq, await self.move(ACCOUNT, [a.conversation], INBOX, TRASH))
+        self.assertEqual(seq, await self.move(ACCOUNT, [a.conversation], TRASH, TRASH))
 
     async def test_many_at_once(self) -> None:
         """Hundreds of conversations are changed by one call; none and unknown ones change nothing."""
-        self.assertEqual(0, await self.messages.mark_seen(ACCOUNT, [], True))
+        self.assertEqual(0, await self.mark_seen(ACCOUNT, [], True))
         ids = [filed.conversation for filed in await self.together(self.file(f"k{n}") for n in range(450))]
-        seq = await self.messages.mark_seen(ACCOUNT, [*ids, *ids], True)
+        seq = await self.mark_seen(ACCOUNT, [*ids, *ids], True)
         self.assertEqual(900, seq)
         self.assertEqual(Counter(450, 0), (await self.messages.counters(ACCOUNT))[INBOX])
-        self.assertEqual(seq, await self.messages.move(ACCOUNT, ["unknown"], INBOX, TRASH))
+        self.assertEqual(seq, await self.move(ACCOUNT, ["unknown"], INBOX, TRASH))
 
     # Changes
 
@@ -336,10 +353,10 @@ class MessageStoreContract(StoreContract):
         seq = await self.messages.seq(ACCOUNT)
         changes = await self.messages.newer(ACCOUNT, INBOX, seq, 10)
         self.assertEqual((seq, (), ()), (changes.seq, changes.rows, changes.gone))
-        await self.messages.mark_seen(ACCOUNT, [c.conversation], True)
-        await self.messages.move(ACCOUNT, [b.conversation], INBOX, TRASH)
+        await self.mark_seen(ACCOUNT, [c.conversation], True)
+        await self.move(ACCOUNT, [b.conversation], INBOX, TRASH)
         await self.file("d", after="a", at=NOW + 9)
-        await self.messages.mark_flagged(ACCOUNT, [c.conversation], True)
+        await self.mark_flagged(ACCOUNT, [c.conversation], True)
         changes = await self.messages.newer(ACCOUNT, INBOX, seq, 10)
         self.assertEqual([a.conversation, c.conversation], [row.id for row in changes.rows])
         self.assertEqual((b.conversation,), changes.gone)
@@ -352,7 +369,7 @@ class MessageStoreContract(StoreContract):
         """With a limit the changes come in pieces: none is lost between them, and the end is the account's seq."""
         ids = [(await self.file(f"k{n}", at=NOW + n)).conversation for n in range(12)]
         start = await self.messages.seq(ACCOUNT)
-        await self.messages.move(ACCOUNT, ids[:7], INBOX, TRASH)
+        await self.move(ACCOUNT, ids[:7], INBOX, TRASH)
         await self.file("other", ARCHIVE)
         gone: list[str] = []
         seq, turns = start, 0
@@ -367,8 +384,8 @@ class MessageStoreContract(StoreContract):
         """A conversation that left and came back is a row, not gone."""
         a = await self.file("a")
         seq = await self.messages.seq(ACCOUNT)
-        await self.messages.move(ACCOUNT, [a.conversation], INBOX, TRASH)
-        await self.messages.move(ACCOUNT, [a.conversation], TRASH, INBOX)
+        await self.move(ACCOUNT, [a.conversation], INBOX, TRASH)
+        await self.move(ACCOUNT, [a.conversation], TRASH, INBOX)
         changes = await self.messages.newer(ACCOUNT, INBOX, seq, 10)
         self.assertEqual(([a.conversation], ()), ([row.id for row in changes.rows], changes.gone))
         self.assertEqual((a.conversation,), (await self.messages.newer(ACCOUNT, TRASH, seq, 10)).gone)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from random import Random
 
-from mailsuite.interfaces.messages import IMessageStore
+from mailsuite.model.action import Action, Chosen, Verb
 from mailsuite.model.folder import ARCHIVE, FOLDERS, INBOX, SENT, SPAM, STARRED, TRASH
 from mailsuite.model.message import Conversation, Counter, Message
 from mailsuite.testing.builders import NOW, description, filing
-from mailsuite.testing.contracts.stores import StoreContract
+from mailsuite.testing.contracts.stores import StoreContract, Stores
 
 ACCOUNT = "bob"
 LISTS = (*FOLDERS, STARRED)
@@ -26,7 +26,7 @@ class RecountContract(StoreContract):
         """After every history rows, counters and what a page learned by ``newer`` agree with a recount."""
         for seed in range(self.RUNS):
             account = f"{ACCOUNT}{seed}"
-            history = _History(self.stores.messages, account, Random(seed))  # noqa: S311
+            history = _History(self.stores, account, Random(seed))  # noqa: S311
             for step in range(self.STEPS):
                 await history.step()
                 if step % 8 == 0:
@@ -43,8 +43,9 @@ class RecountContract(StoreContract):
 class _History:
     """Random changes of one account, and the pages of a browser that follows them."""
 
-    def __init__(self, messages: IMessageStore, account: str, random: Random) -> None:
-        self._messages = messages
+    def __init__(self, stores: Stores, account: str, random: Random) -> None:
+        self._messages = stores.messages
+        self._actions = stores.actions
         self._account = account
         self._random = random
         self._filed: list[str] = []
@@ -59,14 +60,17 @@ class _History:
         chosen = random.sample(self._conversations, min(len(self._conversations), random.randint(0, 3)))
         match random.randint(0, 9):
             case 0 | 1:
-                await self._messages.mark_seen(self._account, chosen, random.random() < 0.5)
+                await self._act(Action(random.choice((Verb.READ, Verb.UNREAD))), chosen)
             case 2:
-                await self._messages.mark_flagged(self._account, chosen, random.random() < 0.7)
+                await self._act(Action(random.choice((Verb.STAR, Verb.STAR, Verb.UNSTAR))), chosen)
             case 3 | 4:
                 source, target = random.choices((INBOX, SENT, ARCHIVE, SPAM, TRASH), k=2)
-                await self._messages.move(self._account, chosen, source, target)
+                await self._act(Action(Verb.MOVE, target), chosen, source)
             case _:
                 await self._file()
+
+    async def _act(self, action: Action, conversations: list[str], place: str = "") -> None:
+        await self._actions.act(self._account, action, Chosen(tuple(conversations), place=place))
 
     async def _file(self) -> None:
         random = self._random

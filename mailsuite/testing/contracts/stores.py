@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
 
+from mailsuite.interfaces.actions import IMailActions
 from mailsuite.interfaces.blobs import IBlobStore
 from mailsuite.interfaces.directory import IAccountDirectory
+from mailsuite.interfaces.folders import IFolderStore
 from mailsuite.interfaces.job_control import IJobControl
 from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.interfaces.messages import IMessageStore
+from mailsuite.interfaces.search import IMailSearch
 from mailsuite.interfaces.sts_cache import IStsCache
 from mailsuite.interfaces.suppressions import ISuppressionList
 from mailsuite.interfaces.trace import ITraceStore
+from mailsuite.interfaces.upkeep import IMailboxUpkeep
 from mailsuite.interfaces.zones import IZoneSource
 from mailsuite.runtime.clock import Clock
 from mailsuite.testing.builders import NOW
@@ -40,6 +44,10 @@ class Stores:
     traces: ITraceStore
     control: IJobControl
     suppressions: ISuppressionList
+    actions: IMailActions
+    folders: IFolderStore
+    search: IMailSearch
+    upkeep: IMailboxUpkeep
     sts: IStsCache
     spoil: Callable[[str], Awaitable[None]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailsuite.interfaces.messages import IMessageStore
+from mailsuite.model.action import Action, Chosen, Verb
 from mailsuite.model.folder import INBOX, SENT
 from mailsuite.model.message import Counter, Filed
 from mailsuite.testing.builders import NOW, description, filing, sent
@@ -85,7 +86,8 @@ class ThreadingContract(StoreContract):
         links = [await self.file(f"l{n}", f"<l{n}@x>", f"<m{n}@x>", f"<m{n + 1}@x>") for n in range(3)]
         kept = await self.assert_together([*first, *links])
         for n, filed in enumerate(first):
-            await self.messages.mark_seen(ACCOUNT, [filed.conversation], n % 2 == 0)
+            action = Action(Verb.READ if n % 2 == 0 else Verb.UNREAD)
+            await self.stores.actions.act(ACCOUNT, action, Chosen((filed.conversation,)))
             row = await self.messages.conversation(ACCOUNT, filed.conversation)
             self.assertEqual((kept, 0 if n % 2 == 0 else 7), (row.id, row.unread) if row else None)
         replies = [await self.file(f"r{n}", f"<r{n}@x>", f"<m{n}@x>") for n in range(4)]

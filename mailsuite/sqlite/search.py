@@ -1,0 +1,94 @@
+"""MailSearch: IMailSearch in the database file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from sqlite3 import Connection
+
+from zope.interface import implementer
+
+from mailsuite.interfaces.search import IMailSearch, Textless
+from mailsuite.model.marks import around, marks
+from mailsuite.model.message import Conversation, Cursor
+from mailsuite.model.query import Field, Hit, Query
+from mailsuite.sqlite import indexing, messagerows
+from mailsuite.sqlite.messagerows import CONVERSATION
+from mailsuite.sqlite.searching import Found, found
+from mailsuite.sqlite.store import Store
+
+
+@implementer(IMailSearch)
+class MailSearch:
+    """IMailSearch with FTS5. Filing leaves the indexing for later, so a search does first what was left."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def search(self, account: str, query: Query, before: Cursor | None, limit: int) -> Sequence[Hit]:
+        """See IMailSearch."""
+        await catch_up(self._store, account)
+        return await self._store.read(lambda c: _search(c, account, query, before, limit))
+
+    async def textless(self, limit: int) -> Sequence[Textless]:
+        """See IMailSearch."""
+        return await self._store.read(lambda c: _textless(c, limit))
+
+    async def give_text(self, message: str, text: str) -> None:
+        """See IMailSearch."""
+        await self._store.write(lambda c: _give_text(c, message, text), durable=False)
+
+    async def index(self) -> None:
+        """Index what waits, of all accounts."""
+        while await self._store.write(indexing.index, durable=False):
+            pass
+
+
+async def catch_up(store: Store, account: str) -> None:
+    """Index what the account's mail has waiting."""
+    while await store.read(partial(indexing.is_behind, account=account)):
+        await store.write(partial(indexing.index, account=account), durable=False)
+
+
+def _search(c: Connection, account: str, query: Query, before: Cursor | None, limit: int) -> list[Hit]:
+    hits = []
+    for each in found(c, account, query, before, limit):
+        row = c.execute(
+            f"SELECT {CONVERSATION}, unread, last_at FROM conversation c WHERE id = ?",  # noqa: S608
+            (each.conversation,),
+        ).fetchone()
+        if row is not None:
+            hits.append(_hit(c, messagerows.conversation(row), each, query))
+    return hits
+
+
+def _hit(c: Connection, conversation: Conversation, each: Found, query: Query) -> Hit:
+    body = [text for text in query.texts if text.field is Field.ANY]
+    snippet = around(indexing.text_of(c, each.number), body) if body else ""
+    if not snippet:
+        row = c.execute("SELECT id, size, description FROM message WHERE number = ?", (each.number,)).fetchone()
+        snippet = messagerows.description(row).snippet
+    titled = [text for text in query.texts if text.field in (Field.ANY, Field.SUBJECT)]
+    return Hit(
+        conversation=conversation,
+        message=each.message,
+        at=Cursor(each.received_at, each.message),
+        snippet=snippet,
+        marks=marks(snippet, body),
+        subject_marks=marks(conversation.subject, titled),
+    )
+
+
+def _textless(c: Connection, limit: int) -> list[Textless]:
+    rows = c.execute(
+        "SELECT m.account, m.id, m.blob, m.size, m.description FROM textless"
+        " JOIN message m ON m.number = textless.number LIMIT ?",
+        (limit,),
+    )
+    return [Textless(row["account"], row["id"], row["blob"], messagerows.description(row).structure) for row in rows]
+
+
+def _give_text(c: Connection, message: str, text: str) -> None:
+    row = c.execute("SELECT number, account FROM message WHERE id = ?", (message,)).fetchone()
+    if row is not None and c.execute("DELETE FROM textless WHERE number = ?", (row["number"],)).rowcount:
+        indexing.keep_text(c, row["account"], row["number"], text)
