@@ -22,7 +22,7 @@ _BATCH = 1000
 
 def add(wiring: Wiring) -> None:
     """Every ten minutes: old queue entries and traces, expired sessions, contents that nothing refers to, mail that has
-    lain in trash and spam for 30 days, texts for the search. Every 20 s: what wakes.
+    lain in trash and spam for 30 days, texts for the search. Every 20 s: what wakes. Every second: the search's index.
     """
     # Touched first, so that Redis runs before anything connects to it.
     _ = wiring.private_redis
@@ -41,10 +41,10 @@ def add(wiring: Wiring) -> None:
     async def tidy_mail() -> None:
         await upkeep.give_texts()
         await upkeep.tidy()
-        await search.index()
 
     wiring.daemon.add(Loop(Every(wiring.reactor, 600, tidy, "tidying up")), Stage.WORK)
     wiring.daemon.add(Loop(Every(wiring.reactor, 600, tidy_mail, "tidying up mailboxes")), Stage.WORK)
+    wiring.daemon.add(Loop(Every(wiring.reactor, 1, search.keep_up, "indexing mail for the search")), Stage.WORK)
     wiring.daemon.add(Loop(Every(wiring.reactor, 20, upkeep.wake, "waking snoozed mail")), Stage.WORK)
 
 

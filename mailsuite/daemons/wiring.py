@@ -23,12 +23,13 @@ from mailsuite.model.job import Job, Lane, Outcome, QueuedMessage, RecipientStat
 from mailsuite.msa.allowance import Allowance, Rates
 from mailsuite.net.proxy_protocol import ProxyEndpoint
 from mailsuite.net.tls import ServerTls
+from mailsuite.queue.attempt import Attempt
 from mailsuite.queue.delays import Delays
 from mailsuite.queue.direct import Direct
 from mailsuite.queue.reconcile import Reconciler
 from mailsuite.queue.settle import RetryPolicy
 from mailsuite.queue.suppress import Suppressing
-from mailsuite.queue.worker import Attempt, Tools, Worker
+from mailsuite.queue.worker import Tools, Worker
 from mailsuite.runtime.daemon import Stage
 from mailsuite.runtime.metrics import CounterFamily, GaugeFamily, Metrics
 from mailsuite.runtime.network_values import Listen, Network

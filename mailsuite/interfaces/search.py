@@ -29,6 +29,11 @@ class IMailSearch(Interface):
         messages, newest first. A message that was filed is found at once.
         """
 
+    async def keep_up() -> None:
+        """Called once a second: what a store leaves for later, so that filing is fast, it may do now in part. Mail that
+        comes in a rush has the right of way.
+        """
+
     async def textless(limit: int) -> Sequence[Textless]:
         """Some messages of any account whose text is missing."""
 

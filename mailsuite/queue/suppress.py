@@ -14,7 +14,7 @@ from mailsuite.model.errors import MailError, Refusal, StoreUnavailable
 from mailsuite.model.job import Job, Outcome, Priority, QueuedMessage, RecipientState
 from mailsuite.model.status import Status
 from mailsuite.model.suppression import Suppression
-from mailsuite.queue.worker import Attempt
+from mailsuite.queue.attempt import Attempt
 
 log = Logger()
 

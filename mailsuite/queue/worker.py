@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -34,6 +33,7 @@ from mailsuite.model.job import (
     RecipientState,
 )
 from mailsuite.model.status import Status
+from mailsuite.queue.attempt import Attempt
 from mailsuite.queue.breaker import Breaker
 from mailsuite.queue.rebuild import rebuild
 from mailsuite.queue.recent import Recent
@@ -49,20 +49,6 @@ BUSY_PAUSE = 2_000
 CRASHES = 10
 """A job during whose attempts so many workers died is set aside. The schedule does so after three, but it forgets: this
 is the store's own count, which goes on when machines die, and must not blame a job for them."""
-
-
-class Attempt(Protocol):
-    """One try of a job: an outcome for each open recipient. MailError counts for all of them.
-
-    DestinationDown is a fault of the destination and uses up no attempt of the jobs that merely meet it; Postponed is
-    no attempt at all.
-
-    ``before_dot`` is awaited before what cannot be taken back; False: the claim is lost, send nothing.
-    """
-
-    async def __call__(
-        self, message: QueuedMessage, job: Job, content: bytes, before_dot: Callable[[], Awaitable[bool]]
-    ) -> Sequence[Outcome]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from mailsuite.interfaces.final_delivery import Ending, IFinalDelivery
 from mailsuite.model.ids import ordered_id
 from mailsuite.model.message import Filed
 from mailsuite.sqlite.jobrows import RESULT, result_values
-from mailsuite.sqlite.later import Later
 from mailsuite.sqlite.messages import file_into
 from mailsuite.sqlite.store import Store
 
@@ -25,7 +24,6 @@ class FinalDelivery:
     def __init__(self, store: Store, random: Callable[[int], bytes]) -> None:
         self._store = store
         self._random = random
-        self._later = Later(store)
 
     async def deliver(self, endings: Sequence[Ending]) -> Sequence[Sequence[Filed] | None]:
         """See IFinalDelivery."""
@@ -35,9 +33,7 @@ class FinalDelivery:
         def work(c: Connection) -> list[Sequence[Filed] | None]:
             return [_deliver(c, ending, own, now) for ending, own in zip(endings, ids, strict=True)]
 
-        delivered = await self._store.write(work, durable=False)
-        await self._later.filed(sum(len(each) for each in delivered if each is not None))
-        return delivered
+        return await self._store.write(work, durable=False)
 
 
 def _deliver(c: Connection, ending: Ending, ids: Sequence[Ids], now: int) -> Sequence[Filed] | None:

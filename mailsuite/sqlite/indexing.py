@@ -40,6 +40,12 @@ def is_behind(c: Connection, account: str) -> bool:
     return c.execute("SELECT 1 FROM unindexed WHERE account = ? LIMIT 1", (account,)).fetchone() is not None
 
 
+def waiting(c: Connection, limit: int) -> int:
+    """How many messages of all accounts wait to be indexed, at most ``limit``."""
+    count: int = c.execute("SELECT COUNT(*) FROM (SELECT 1 FROM unindexed LIMIT ?)", (limit,)).fetchone()[0]
+    return count
+
+
 def index(c: Connection, account: str = "", limit: int = TOGETHER) -> int:
     """Index what waits for it, of one account or of all; how many messages."""
     which, values = ("WHERE account = ?", (account,)) if account else ("", ())

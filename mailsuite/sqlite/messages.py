@@ -18,7 +18,6 @@ from mailsuite.model.thread import thread_ids
 from mailsuite.sqlite import conversations as derived
 from mailsuite.sqlite import indexing, messagerows, sleeping, threads
 from mailsuite.sqlite.changing import check_folder, known_labels
-from mailsuite.sqlite.later import Later
 from mailsuite.sqlite.messagerows import CONVERSATION, FILED, filed_values, strings
 from mailsuite.sqlite.removing import remove
 from mailsuite.sqlite.searching import PER_SECOND, first_number
@@ -35,15 +34,12 @@ class MessageStore:
     def __init__(self, store: Store, random: Callable[[int], bytes]) -> None:
         self._store = store
         self._random = random
-        self._later = Later(store)
 
     async def file(self, filing: Filing, durable: bool = True) -> Filed:
         """See IMessageStore. The message is indexed for the search later, together with others."""
         now = self._store.clock()
         ids = ordered_id(now, self._random), ordered_id(now, self._random)
-        filed = await self._store.write(lambda c: file_into(c, filing, *ids, now), durable)
-        await self._later.filed(1)
-        return filed
+        return await self._store.write(lambda c: file_into(c, filing, *ids, now), durable)
 
     async def page(self, account: str, folder: str, before: Cursor | None, limit: int) -> Sequence[Conversation]:
         """See IMessageStore."""

@@ -17,6 +17,13 @@ from mailsuite.sqlite.messagerows import CONVERSATION
 from mailsuite.sqlite.searching import Found, found
 from mailsuite.sqlite.store import Store
 
+RUSH = 50
+"""So many messages in a second are a rush."""
+BEHIND = 10_000
+"""So many messages wait to be indexed at most: then they are, rush or not."""
+AT_A_TIME = 25
+"""Operations of ``keep_up``: 800 messages, about half a second of work between which others get their turn."""
+
 
 @implementer(IMailSearch)
 class MailSearch:
@@ -24,6 +31,7 @@ class MailSearch:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._left = 0
 
     async def search(self, account: str, query: Query, before: Cursor | None, limit: int) -> Sequence[Hit]:
         """See IMailSearch."""
@@ -38,10 +46,26 @@ class MailSearch:
         """See IMailSearch."""
         await self._store.write(lambda c: _give_text(c, message, text), durable=False)
 
+    async def keep_up(self) -> None:
+        """See IMailSearch. Indexing costs several times as much as filing."""
+        waiting = await self._store.read(partial(indexing.waiting, limit=BEHIND))
+        rush = waiting - self._left > RUSH and waiting < BEHIND
+        self._left = waiting if rush else waiting - await self._index(AT_A_TIME)
+
     async def index(self) -> None:
-        """Index what waits, of all accounts."""
-        while await self._store.write(indexing.index, durable=False):
+        """Index all that waits."""
+        while await self._index(AT_A_TIME):
             pass
+
+    async def _index(self, operations: int) -> int:
+        """How many messages were indexed."""
+        done = 0
+        for _ in range(operations):
+            indexed = await self._store.write(indexing.index, durable=False)
+            done += indexed
+            if indexed < indexing.TOGETHER:
+                break
+        return done
 
 
 async def catch_up(store: Store, account: str) -> None:

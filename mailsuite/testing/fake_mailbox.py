@@ -359,6 +359,9 @@ class FakeMailbox:
         self._m.check()
         return ()
 
+    async def keep_up(self) -> None:
+        self._m.check()
+
     async def give_text(self, message: str, text: str) -> None:
         self._m.check()
 

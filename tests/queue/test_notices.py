@@ -16,10 +16,11 @@ from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.job import Job, JobState, Lane, Outcome, QueuedMessage, RecipientResult, RecipientState
 from mailsuite.model.status import Status
 from mailsuite.mta.notices import Notices
+from mailsuite.queue.attempt import Attempt
 from mailsuite.queue.delays import GIVE_UP, OVERDUE, Delays
 from mailsuite.queue.recent import Recent
 from mailsuite.queue.settle import RetryPolicy, settle, tell
-from mailsuite.queue.worker import Attempt, Tools, Worker
+from mailsuite.queue.worker import Tools, Worker
 from mailsuite.testing import builders
 from tests.queue.case import QueueCase
 

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from mailsuite.mailbox.upkeep import Upkeep
 from mailsuite.mime.describe import describe
 from mailsuite.model.query import Query, Text
+from mailsuite.sqlite import indexing
+from mailsuite.sqlite import search as search_module
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.search import MailSearch
@@ -63,3 +66,37 @@ class TextsTests(TestCase):
         hits = await search.search("bob", query, None, 9)
         self.assertEqual([filed.message], [hit.message for hit in hits])
         self.assertEqual([], list(await search.textless(9)))
+
+    async def test_a_rush_goes_first(self) -> None:
+        """While mail comes in a rush nothing is indexed, until too much waits; afterwards it is, some at a time."""
+        store = Store(temporary_directory(self) / "store", reactor, lambda: NOW)
+        store.start()
+        self.addCleanup(store.stop)
+        search = MailSearch(store)
+        messages = MessageStore(store, os.urandom)
+        named = 0
+
+        async def come(count: int) -> None:
+            nonlocal named
+            await gatherResults([Deferred.fromCoroutine(messages.file(filing(f"m{named + n}"))) for n in range(count)])
+            named += count
+
+        async def waiting() -> int:
+            return await store.read(lambda c: indexing.waiting(c, 9999))
+
+        self.patch(search_module, "AT_A_TIME", 2)
+        self.patch(search_module, "BEHIND", 300)
+        await come(60)
+        await search.keep_up()
+        await come(51)
+        await search.keep_up()
+        self.assertEqual(await waiting(), 111)
+        await come(50)
+        await search.keep_up()
+        self.assertEqual(await waiting(), 161 - 2 * indexing.TOGETHER)
+        await come(210)
+        await search.keep_up()
+        self.assertEqual(await waiting(), 307 - 2 * indexing.TOGETHER)
+        for _ in range(4):
+            await search.keep_up()
+        self.assertEqual(await waiting(), 0)
