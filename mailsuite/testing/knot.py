@@ -39,6 +39,7 @@ remote:
 acl:
   - id: notify
     address: 127.0.0.1
+{signed}
     action: notify
 """
 
@@ -51,7 +52,8 @@ def knot_available() -> bool:
 class Knot(NameServer):
     """Serves ``zones``.
 
-    With ``primary`` it fetches them from that port of 127.0.0.1, by ``key`` (name, algorithm, base64) if there is one.
+    With ``primary`` it fetches them from that port of 127.0.0.1, by ``key`` (name, algorithm, base64) if there is one;
+    a NOTIFY must be signed with it then.
     """
 
     def __init__(
