@@ -6,10 +6,8 @@ import json
 from collections.abc import Coroutine
 from dataclasses import asdict
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
-import msgspec
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
@@ -17,17 +15,15 @@ from mailsuite.cli.context import Context, pass_context
 from mailsuite.cli.session import Tools, with_store
 from mailsuite.daemons.dns import mail_host
 from mailsuite.dns.resolve import Delegation
-from mailsuite.doctor.examine import Doctor, Probe
+from mailsuite.doctor.examine import Doctor
 from mailsuite.doctor.seek import Seeker
 from mailsuite.interfaces.resolver import INameResolver
 from mailsuite.model.diagnosis import Diagnosis, Finding, Seen, State
-from mailsuite.model.errors import NotThere, Unfetchable
-from mailsuite.model.reach import Reach
+from mailsuite.model.errors import NotThere
 from mailsuite.net.dns_client import StubResolver
 from mailsuite.net.https_fetch import HttpsFetcher
 from mailsuite.runtime.setting_values import domain_name
 from mailsuite.runtime.settings import Settings
-from mailsuite.web.probe import PATH
 
 _PORT = 53
 _COLOURS = {State.RIGHT: "green", State.CHOICE: "cyan", State.UNKNOWN: "yellow"}
@@ -50,23 +46,7 @@ def make_doctor(reactor: Any, settings: Settings) -> Doctor:
 
     fetcher = HttpsFetcher(reactor, resolver, settings.delivery.ca_file)
     seeker = Seeker(resolver, at, above, within)
-    probe = _probe(reactor, settings, resolver) if settings.doctor.probe else None
-    return Doctor(seeker, mail_host(settings), fetcher.fetch, own=settings.dns.resolver is None, probe=probe)
-
-
-def _probe(reactor: Any, settings: Settings, resolver: INameResolver) -> Probe:
-    """Asks the host ``doctor.probe`` to try our port 25."""
-    url = urlsplit(settings.doctor.probe)
-    fetcher = HttpsFetcher(reactor, resolver, settings.delivery.ca_file, url.port or 443)
-
-    async def ask(family: str) -> Reach:
-        text = await fetcher.get(url.hostname or "", PATH, "application/json", [family])
-        try:
-            return msgspec.json.decode(text, type=Reach)
-        except msgspec.DecodeError as error:
-            raise Unfetchable(f"{url.hostname}: its answer is none: {error}") from None
-
-    return ask
+    return Doctor(seeker, mail_host(settings), fetcher.fetch, own=settings.dns.resolver is None)
 
 
 def status(diagnosis: Diagnosis) -> int:

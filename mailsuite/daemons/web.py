@@ -10,13 +10,11 @@ from mailsuite.login.sessions import Sessions
 from mailsuite.mailbox.browse import Browser
 from mailsuite.mailbox.change import Changer
 from mailsuite.msa.submit import Submitter
-from mailsuite.net.port_probe import PortProbe
 from mailsuite.runtime.daemon import Stage
 from mailsuite.runtime.listener import Listener
 from mailsuite.runtime.sockets import stream_endpoints
 from mailsuite.runtime.webroot import webroot
 from mailsuite.web.app import WebApp
-from mailsuite.web.probe import ProbePage
 from mailsuite.web.sts import PolicyPage
 
 __all__ = ["Options", "add", "makeService"]
@@ -48,8 +46,6 @@ def add(wiring: Wiring) -> None:
             settings.server.hostname,
             "" if settings.dns.mta_sts == "off" else settings.dns.mta_sts,
         ),
-        probe=ProbePage(PortProbe(wiring.reactor, settings.server.hostname).reach if web.probe else None, wiring.rates),
-        proxies=web.proxies,
     )
     site = app.site(wiring.reactor)
     wiring.daemon.add(Listener(stream_endpoints(wiring.reactor, web.listen), site), Stage.DOOR)

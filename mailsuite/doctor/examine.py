@@ -15,19 +15,12 @@ from mailsuite.doctor.seek import Seeker, Servers, together
 from mailsuite.mailauth.spf import check_host
 from mailsuite.model.account import Domain
 from mailsuite.model.diagnosis import Diagnosis, Finding, Seen, State
-from mailsuite.model.errors import MailError, Unfetchable
-from mailsuite.model.reach import Reach
+from mailsuite.model.errors import MailError
 from mailsuite.model.verdict import SpfResult
 from mailsuite.model.zone import Record
 
 Fetch = Callable[[str], Awaitable[str]]
-"""The text of a domain's MTA-STS policy. Raises Unfetchable."""
-
-Probe = Callable[[str], Awaitable[Reach]]
-"""How port 25 is reached from outside, at the address by which this host reaches the probe over "A" or "AAAA".
-
-Raises Unfetchable.
-"""
+"""The text of a domain's MTA-STS policy. Raises MailError."""
 
 _ORDER = (State.WRONG, State.MISSING, State.UNKNOWN, State.CHOICE, State.RIGHT)
 
@@ -42,22 +35,17 @@ _SRV = {
 
 
 class Doctor:
-    """``host`` is this mail host; ``fetch`` gets MTA-STS policies; ``probe`` None: nobody tries our port 25.
-
-    It takes at most some twelve seconds.
+    """``host`` is this mail host; ``fetch`` gets MTA-STS policies. It takes at most some twelve seconds.
 
     ``own``: the seeker's resolver is this suite's DNS service, which knows nothing of hosted domains but what it says
     of them itself.
     """
 
-    def __init__(
-        self, seeker: Seeker, host: MailHost, fetch: Fetch, own: bool = False, probe: Probe | None = None
-    ) -> None:
+    def __init__(self, seeker: Seeker, host: MailHost, fetch: Fetch, own: bool = False) -> None:
         self._seek = seeker
         self._host = host
         self._fetch = fetch
         self._own = own
-        self._probe = probe
         self._hostname = host.name.lower().rstrip(".")
 
     async def examine(self, domain: Domain) -> Diagnosis:
@@ -72,8 +60,6 @@ class Doctor:
             expected.setdefault((record.name.rstrip("."), record.type), []).append(record)
         work = [self._delegation(domain, servers, sorted(ours), here)]
         work += [self._pointer(address) for address in self._host.addresses]
-        if self._probe is not None:
-            work += [self._reached(address, self._probe) for address in self._host.addresses]
         if self._hostname != domain.name and not self._hostname.endswith(f".{domain.name}"):
             work += [self._address(kind, Servers()) for kind in self._families()]
         for (name, kind), records in expected.items():
@@ -245,24 +231,8 @@ class Doctor:
     async def _policy(self, domain: str) -> tuple[str | None, str]:
         try:
             return await self._fetch(domain), ""
-        except Unfetchable as error:
-            return None, str(error)
-
-    async def _reached(self, address: str, probe: Probe) -> Finding:
-        """Is our port 25 open to the world?"""
-
-        async def ask() -> Reach | str:
-            try:
-                return await probe("AAAA" if ":" in address else "A")
-            except Unfetchable as error:
-                return str(error)
-
-        answer = await self._seek.long(ask()) or "it took too long"
-        seen = Seen(fault=f"the probe does not say: {answer}")
-        if isinstance(answer, Reach):
-            seen = Seen((answer.greeting,) if answer.greeting else (), fault=answer.fault)
-        state, text = judge.reached(answer, address, self._hostname)
-        return Finding("25", address, "mail from outside", (), seen, seen, state, text)
+        except MailError as error:
+            return None, error.status.text
 
     async def _pointer(self, address: str) -> Finding:
         name = ip_address(address).reverse_pointer

@@ -11,7 +11,6 @@ from mailsuite.dns.mta_sts import announcements, covers, parse_policy, record_id
 from mailsuite.mailauth.dkimkey import read_key
 from mailsuite.mailauth.dmarcrecord import is_record, read_record
 from mailsuite.model.diagnosis import State
-from mailsuite.model.reach import Reach
 from mailsuite.model.sts import StsMode
 from mailsuite.model.verdict import SpfResult
 
@@ -164,19 +163,3 @@ def pointer(names: Sequence[str], confirmed: Sequence[str], hostname: str) -> Ju
     if confirmed:
         return State.CHOICE, f"it says {', '.join(confirmed)}, which leads back to the address"
     return State.WRONG, f"it says {', '.join(names)}, which does not lead back to the address"
-
-
-def reached(answer: Reach | str, address: str, hostname: str) -> Judgement:
-    """Is port 25 of this host's ``address`` reached from outside? A str says why the probe did not tell."""
-    if isinstance(answer, str):
-        return State.UNKNOWN, "whether port 25 is open to the world is not known"
-    if answer.address != address:
-        return State.UNKNOWN, f"the probe sees this host as {answer.address}, so it has tried that address instead"
-    if answer.fault:
-        return State.WRONG, "other hosts cannot deliver mail: does a firewall, or the provider, block port 25?"
-    greeted = answer.greeting.lower().split()
-    if greeted[:1] != ["220"] or hostname not in greeted:
-        return State.WRONG, f"something else than this host answers: {answer.greeting}"
-    if not answer.starttls:
-        return State.WRONG, "STARTTLS is not offered there: does something between strip it?"
-    return State.RIGHT, ""

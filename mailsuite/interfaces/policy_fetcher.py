@@ -11,6 +11,6 @@ class IPolicyFetcher(Interface):
     async def fetch(domain: str) -> str:
         """The text at https://mta-sts.<domain>/.well-known/mta-sts.txt; ``domain`` in A-labels.
 
-        Raises Unfetchable when the server cannot be reached, its certificate is not valid for the name, or it
+        Raises PolicyUnavailable when the server cannot be reached, its certificate is not valid for the name, or it
         answers with anything but 200 and a text of at most 64 kB.
         """

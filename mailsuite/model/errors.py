@@ -63,8 +63,8 @@ class LookupFailed(Deferral):
         super().__init__(451, "4.4.3", f"DNS look-up of {name} failed: {detail}")
 
 
-class Unfetchable(Exception):
-    """What another web server is to give, such as an MTA-STS policy, cannot be had now; the text says why."""
+class PolicyUnavailable(Exception):
+    """The MTA-STS policy of a domain cannot be fetched or read now; the text says why."""
 
 
 class Conflict(Exception):

@@ -15,7 +15,7 @@ from mailsuite.dns.mta_sts import parse_policy, record_id
 from mailsuite.interfaces.policy_fetcher import IPolicyFetcher
 from mailsuite.interfaces.resolver import INameResolver
 from mailsuite.interfaces.sts_cache import IStsCache
-from mailsuite.model.errors import MailError, Unfetchable
+from mailsuite.model.errors import MailError, PolicyUnavailable
 from mailsuite.model.sts import CachedSts, StsPolicy
 
 PAUSE = 5 * 60 * 1000
@@ -94,7 +94,7 @@ class StsPolicies:
             policy = parse_policy(await self._fetcher.fetch(domain))
             cached = CachedSts(domain, id, self._clock(), policy)
             await self._cache.put(cached)
-        except (Unfetchable, ValueError) as error:
+        except (PolicyUnavailable, ValueError) as error:
             self.log.warn("no MTA-STS policy from {domain}: {error}", domain=domain, error=str(error))
             self._failed.pop(key, None)
             self._failed[key] = self._clock() + PAUSE

@@ -1,12 +1,10 @@
-"""HttpsFetcher: MTA-STS policies from the web servers of their domains, and short answers of other hosts.
+"""HttpsFetcher: MTA-STS policies from the web servers of their domains.
 
-RFC 8461 section 3.3: the certificate must be for the host, redirects are not followed.
+RFC 8461 section 3.3: the certificate must be for the policy host, redirects are not followed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,7 @@ from zope.interface import implementer
 from mailsuite.dns.mta_sts import MAX_SIZE
 from mailsuite.interfaces.policy_fetcher import IPolicyFetcher
 from mailsuite.interfaces.resolver import INameResolver
-from mailsuite.model.errors import MailError, Unfetchable
+from mailsuite.model.errors import MailError, PolicyUnavailable
 from mailsuite.net.tls_client import roots
 
 PATIENCE = 60.0
@@ -37,13 +35,6 @@ PATIENCE = 60.0
 
 _CONNECT = 10.0
 _PATH = "/.well-known/mta-sts.txt"
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    host: str
-    path: str
-    content_type: str
 
 
 @implementer(IPolicyFetcher)
@@ -69,64 +60,57 @@ class HttpsFetcher:
 
     async def fetch(self, domain: str) -> str:
         """See IPolicyFetcher."""
-        return await self.get(f"mta-sts.{domain}", _PATH, "text/plain")
-
-    async def get(self, host: str, path: str, content_type: str, families: Sequence[str] = ("AAAA", "A")) -> str:
-        """A text of at most 64 kB and this type; ``families``: by which addresses the host is reached.
-
-        Raises Unfetchable.
-        """
-        late = Unfetchable(f"{host}: not within {self._patience:g} s")
-        fetching = Deferred.fromCoroutine(self._get(_Page(host, path, content_type), families))
+        host = f"mta-sts.{domain}"
+        late = PolicyUnavailable(f"{host}: not within {self._patience:g} s")
+        fetching = Deferred.fromCoroutine(self._fetch(host))
         return await fetching.addTimeout(self._patience, self._reactor, lambda *_: Failure(late))
 
-    async def _get(self, page: _Page, families: Sequence[str]) -> str:
-        host = page.host
+    async def _fetch(self, host: str) -> str:
         try:
-            addresses = [address for kind in families for address in (await self._resolver.lookup(host, kind)).data]
+            addresses = [
+                address for kind in ("AAAA", "A") for address in (await self._resolver.lookup(host, kind)).data
+            ]
         except MailError as error:
-            raise Unfetchable(error.status.text) from error
+            raise PolicyUnavailable(error.status.text) from error
         fault = "it has no address"
         for address in addresses:
             try:
-                return await self._get_from(page, address)
+                return await self._fetch_from(host, address)
             except (ConnectError, ConnectionLost) as error:
                 fault = f"{address}: {error}"
             except ResponseFailed as error:
                 if any(reason.check(CancelledError) for reason in error.reasons):
                     raise
                 fault = f"{address}: {_in_words(error)}"
-        raise Unfetchable(f"{host}: {fault}")
+        raise PolicyUnavailable(f"{host}: {fault}")
 
-    async def _get_from(self, page: _Page, address: str) -> str:
-        host = page.host
+    async def _fetch_from(self, host: str, address: str) -> str:
         link = _Link(self._reactor, address, self._trust)
         agent = Agent.usingEndpointFactory(self._reactor, link)
-        port = "" if self._port == 443 else f":{self._port}"
-        url = f"https://{host}{port}{page.path}"
+        url = f"https://{host}{_PATH}" if self._port == 443 else f"https://{host}:{self._port}{_PATH}"
         try:
             response = await agent.request(b"GET", url.encode("ascii"), Headers({b"User-Agent": [b"mailsuite"]}))
-            fault = _head_fault(response, page.content_type)
+            fault = _head_fault(response)
             if fault:
-                raise Unfetchable(f"{host}: {fault}")
+                raise PolicyUnavailable(f"{host}: {fault}")
             body = _Body()
             response.deliverBody(body)
             octets = await body.whole
             if octets is None:
-                raise Unfetchable(f"{host}: the answer is longer than {MAX_SIZE} octets, or broke off")
+                raise PolicyUnavailable(f"{host}: the policy is longer than {MAX_SIZE} octets, or broke off")
             return octets.decode("utf-8")
         except UnicodeDecodeError:
-            raise Unfetchable(f"{host}: the answer is not UTF-8") from None
+            raise PolicyUnavailable(f"{host}: the policy is not UTF-8") from None
         finally:
             await link.cut()
 
 
-def _head_fault(response: IResponse, content_type: str) -> str:
+def _head_fault(response: IResponse) -> str:
     if response.code != 200:
         return f"the answer is {response.code}, not 200"
     kinds = response.headers.getRawHeaders("Content-Type") or [""]
     kind = kinds[-1].partition(";")[0].strip().lower()
-    return "" if kind == content_type else f"the answer is {kind or 'of no type'}, not {content_type}"
+    return "" if kind == "text/plain" else f"the answer is {kind or 'of no type'}, not text/plain"
 
 
 class _Body(Protocol):

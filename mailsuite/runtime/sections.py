@@ -198,22 +198,10 @@ class Dns(Struct, frozen=True, kw_only=True):
 
 
 class Web(Struct, frozen=True, kw_only=True):
-    """The webmail. A session ends ``session_idle`` after its last use and ``session_max`` after its login.
-
-    ``proxies`` are believed when they say in X-Forwarded-For who the client is; with ``probe`` whoever asks is told
-    whether port 25 of his address is reached from here.
-    """
+    """The webmail. A session ends ``session_idle`` after its last use and ``session_max`` after its login."""
 
     listen: Listens = (Listen(inherited="http"),)
     public_url: Annotated[str, read.web_origin] = ""
     title: Name = ""
-    proxies: Networks = _LOOPBACK
-    probe: bool = False
     session_idle: Time = 7 * _DAY
     session_max: Time = 30 * _DAY
-
-
-class Doctor(Struct, frozen=True, kw_only=True):
-    """``probe``: another mailsuite, with ``web.probe``, that tries our port 25 from outside; "" for none."""
-
-    probe: Annotated[str, read.https_origin_or_none] = ""

@@ -190,14 +190,6 @@ def web_origin(value: object) -> str:
     return f"{url.scheme}://{url.netloc}"
 
 
-def https_origin_or_none(value: object) -> str:
-    """``https://mail.example.org``, or nothing."""
-    origin = "" if value == "" else web_origin(value)
-    if origin.startswith("http:"):
-        raise ValueError("must begin with https://")
-    return origin
-
-
 def redis_url(value: object) -> str:
     """``redis://host:port/db``, ``unix:///path?db=n``, or nothing. No error shows it: it may hold a password."""
     url = urlsplit(text(value))

@@ -49,7 +49,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     tls_policy: Mapping[str, str] = {}
     dns: sections.Dns = sections.Dns()
     web: sections.Web = sections.Web()
-    doctor: sections.Doctor = sections.Doctor()
 
     def __post_init__(self) -> None:
         hostname = self.server.hostname

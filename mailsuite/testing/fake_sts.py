@@ -8,7 +8,7 @@ from zope.interface import implementer
 
 from mailsuite.interfaces.policy_fetcher import IPolicyFetcher
 from mailsuite.interfaces.sts_cache import IStsCache
-from mailsuite.model.errors import Unfetchable
+from mailsuite.model.errors import PolicyUnavailable
 from mailsuite.model.sts import CachedSts
 
 
@@ -44,7 +44,7 @@ class FakeStsCache:
 
 @implementer(IPolicyFetcher)
 class FakeFetcher:
-    """``texts`` maps domains to policies; others are Unfetchable. ``asked`` lists the fetches, in order."""
+    """``texts`` maps domains to policies; others are PolicyUnavailable. ``asked`` lists the fetches, in order."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
@@ -53,5 +53,5 @@ class FakeFetcher:
     async def fetch(self, domain: str) -> str:
         self.asked.append(domain)
         if domain not in self.texts:
-            raise Unfetchable("the server cannot be reached")
+            raise PolicyUnavailable("the server cannot be reached")
         return self.texts[domain]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,7 +31,6 @@ from mailsuite.web.pages.conversation import ConversationPages
 from mailsuite.web.pages.login import LoginPages
 from mailsuite.web.pages.mail import MailPages
 from mailsuite.web.pages.shell import Shell
-from mailsuite.web.probe import PATH, ProbePage
 from mailsuite.web.render import Renderer
 from mailsuite.web.session import SessionCookie, Visitor
 from mailsuite.web.site import Front, WebSite
@@ -48,8 +46,7 @@ class WebApp:
 
     ``assets`` is the folder webroot; ``public_url`` is how browsers reach us, its scheme decides whether the cookie
     is a secure one; ``brand`` is the name shown; ``random`` gives n random bytes; ``health`` says of each part of
-    the suite "ok" or what is wrong; ``metrics`` gives the figures for Prometheus; ``policies`` are those of MTA-STS;
-    ``proxies`` are believed when they say in X-Forwarded-For who the client is.
+    the suite "ok" or what is wrong; ``metrics`` gives the figures for Prometheus; ``policies`` are those of MTA-STS.
     """
 
     def __init__(
@@ -69,8 +66,6 @@ class WebApp:
         health: Callable[[], Awaitable[Mapping[str, str]]],
         metrics: Callable[[], Awaitable[bytes]],
         policies: PolicyPage,
-        probe: ProbePage,
-        proxies: Sequence[IPv4Network | IPv6Network],
     ) -> None:
         url = urlsplit(public_url)
         self._origin = f"{url.scheme}://{url.netloc}".lower()
@@ -88,8 +83,6 @@ class WebApp:
         self._health = Health(health)
         self._metrics = MetricsPage(metrics)
         self._policies = policies
-        self._probe = probe
-        self._proxies = proxies
 
     def site(self, reactor: IReactorTime) -> WebSite:
         """A factory for HTTP connections, which runtime's Listener can drain."""
@@ -106,7 +99,6 @@ class WebApp:
         route("/healthz", self._health.report, public=True)
         route("/metrics", self._metrics.report, public=True)
         route("/.well-known/mta-sts.txt", self._policies.report, public=True)
-        route(PATH, self._probe.report, public=True)
         route("/login", self._login.form, public=True)
         route("/login", self._login.sign_in, method="POST", public=True)
         route("/logout", self._login.sign_out, method="POST", public=True)
@@ -122,7 +114,7 @@ class WebApp:
         route("/mail/<folder>/since", self._mail.since)
         route("/mail/<folder>/t/<conversation>", self._conversation.conversation)
         klein.handle_errors(Exception)(self._not_routed)
-        return WebSite(Front(klein.resource(), self._errors, self._https), streams, reactor, self._proxies)
+        return WebSite(Front(klein.resource(), self._errors, self._https), streams, reactor)
 
     async def _asset(self, request: Request, version: str, name: str) -> bytes:
         return self._assets.serve(request, version, name)

@@ -16,14 +16,13 @@ from mailsuite.dns.mta_sts import policy_text
 from mailsuite.dns.records import MailHost, hosted_zones, text_of
 from mailsuite.dns.resolve import Delegation
 from mailsuite.dns.zonefile import read_zone_file, write_zone_file
-from mailsuite.doctor.examine import Doctor, Probe
+from mailsuite.doctor.examine import Doctor
 from mailsuite.doctor.seek import Seeker
 from mailsuite.interfaces.resolver import Answer, INameResolver
 from mailsuite.login.keys import new_dkim_keys
 from mailsuite.model.account import Domain
 from mailsuite.model.diagnosis import Diagnosis, Finding, State
-from mailsuite.model.errors import LookupFailed, Unfetchable
-from mailsuite.model.reach import Reach
+from mailsuite.model.errors import Deferral, LookupFailed
 from mailsuite.model.zone import Record, Zone
 from mailsuite.testing.fake_resolver import FakeResolver
 
@@ -52,7 +51,6 @@ class DoctorCase(TestCase):
         self.at: dict[str, Any] = {}
         self.said: Delegation | None = None
         self.own = False
-        self.probe: Probe | None = None
         self.policy: Callable[[], str] = lambda: policy_text(HOST.name, "enforce")
 
     async def within(self, seconds: float, work: Any) -> Any:
@@ -87,7 +85,7 @@ class DoctorCase(TestCase):
     async def examine(self, host: MailHost = HOST, domain: Domain = ALPHA) -> Diagnosis:
         """Examine alpha.example."""
         seeker = Seeker(self.world, lambda ip: self.at.get(ip, self.world), self.above, self.within)
-        return await Doctor(seeker, host, self.fetch, self.own, self.probe).examine(domain)
+        return await Doctor(seeker, host, self.fetch, self.own).examine(domain)
 
     async def above(self, ip: str, domain: str) -> Delegation:
         """The server of example says what a test wants."""
@@ -243,55 +241,11 @@ class WrongTests(DoctorCase):
         self.world.add("host-25.isp.example", "A", [ADDRESS])
         await self.fault("PTR", pointer, ["host-25.isp.example."], "leads back", state=State.CHOICE)
 
-    async def test_port_25(self) -> None:
-        """What a probe outside says of each of our addresses; without a probe there is no row."""
-        self.publish(self.zones())
-        self.pointers()
-        self.assertNotIn("25", [finding.type for finding in (await self.examine()).findings])
-        greeting = "220 mail.alpha.example ESMTP"
-        for answer, state, word in (
-            (Reach(ADDRESS, greeting, True), State.RIGHT, ""),
-            (Reach(ADDRESS, fault="timed out"), State.WRONG, "provider"),
-            (Reach(ADDRESS, greeting), State.WRONG, "STARTTLS"),
-            (Reach(ADDRESS, "220 other.example ESMTP", True), State.WRONG, "other.example"),
-            (Reach(ADDRESS, "554 mail.alpha.example", True), State.WRONG, "554"),
-            (Reach("198.51.100.7", greeting, True), State.UNKNOWN, "198.51.100.7"),
-            (Unfetchable("probe.example: refused"), State.UNKNOWN, "not known"),
-        ):
-            asked: list[str] = []
-
-            async def probe(family: str, answer: Reach | Unfetchable = answer, asked: list[str] = asked) -> Reach:
-                asked.append(family)
-                if family == "AAAA":
-                    return Reach(SIX, greeting, True)
-                if isinstance(answer, Unfetchable):
-                    raise answer
-                return answer
-
-            self.probe = probe
-            diagnosis = await self.examine()
-            found = self.finding(diagnosis, "25", ADDRESS)
-            self.assertEqual(found.state, state)
-            self.assertIn(word, found.text)
-            self.assertEqual(self.finding(diagnosis, "25", SIX).state, State.RIGHT)
-            self.assertEqual(sorted(asked), ["A", "AAAA"])
-
-    async def test_a_probe_that_hangs(self) -> None:
-        """It is not waited for for ever."""
-
-        async def probe(family: str) -> Reach:
-            await Deferred()
-            raise AssertionError
-
-        self.publish(self.zones())
-        self.probe = probe
-        self.assertEqual(self.finding(await self.examine(), "25", ADDRESS).state, State.UNKNOWN)
-
     async def test_sts(self) -> None:
         """Sts."""
 
         def unreachable() -> str:
-            raise Unfetchable("the certificate of mta-sts.alpha.example has expired")
+            raise Deferral(451, "4.7.5", "the certificate of mta-sts.alpha.example has expired")
 
         name = "_mta-sts.alpha.example"
         self.publish(self.zones())

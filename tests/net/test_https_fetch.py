@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 
 from mailsuite.dns.mta_sts import MAX_SIZE
 from mailsuite.interfaces.policy_fetcher import IPolicyFetcher
-from mailsuite.model.errors import Unfetchable
+from mailsuite.model.errors import PolicyUnavailable
 from mailsuite.net.https_fetch import HttpsFetcher
 from mailsuite.testing.fake_resolver import FakeResolver
 from mailsuite.testing.ports import free_port
@@ -116,7 +116,7 @@ class HttpsFetcherTests(TestCase):
         """Why there is none."""
         try:
             text = await self.fetch(port, patience)
-        except Unfetchable as error:
+        except PolicyUnavailable as error:
             return str(error)
         raise AssertionError(f"fetched {text!r}")
 
@@ -159,7 +159,7 @@ class HttpsFetcherTests(TestCase):
             ("the answer is 302, not 200", b"", 302, {"Location": "https://mta-sts.beta.example/"}),
             ("the answer is text/html, not text/plain", b"<html>", 200, {"Content-Type": "text/html"}),
             ("the answer is of no type, not text/plain", POLICY.encode(), 200, {"Content-Type": ""}),
-            ("the answer is not UTF-8", b"\xff", 200, {}),
+            ("the policy is not UTF-8", b"\xff", 200, {}),
         ):
             server = self.serve(body, status=status, fields=fields)
             self.assertIn(fault, await self.fault(server.port))

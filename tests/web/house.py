@@ -6,7 +6,6 @@ import itertools
 import os
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
-from ipaddress import ip_network
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,7 +26,6 @@ from mailsuite.model.folder import INBOX, SENT
 from mailsuite.model.ids import ordered_id
 from mailsuite.model.job import QueuedMessage
 from mailsuite.model.message import Filed, Filing
-from mailsuite.model.reach import Reach
 from mailsuite.msa.submit import Submitter
 from mailsuite.runtime.threads import Threads
 from mailsuite.sqlite.actions import MailActions
@@ -38,7 +36,6 @@ from mailsuite.sqlite.store import Store
 from mailsuite.testing.fake_counter import FakeCounter
 from mailsuite.testing.fake_events import FakeEvents
 from mailsuite.web.app import WebApp
-from mailsuite.web.probe import ProbePage
 from mailsuite.web.site import WebSite
 from mailsuite.web.sts import PolicyPage
 from tests.msa.case import generous
@@ -113,7 +110,6 @@ class House:
         self._folder = TemporaryDirectory(prefix="mailsuite-")
         directory = Path(self._folder.name)
         self.now = NOON
-        self.probe = ProbePage(self.reach, FakeCounter(lambda: self.now))
         self.parts: Mapping[str, str] = {"store": "ok", "redis": "ok"}
         self.events = CountedEvents()
         self.store = Store(directory / "mail.db", reactor, lambda: self.now)
@@ -162,8 +158,6 @@ class House:
             health=self._health,
             metrics=self._figures,
             policies=PolicyPage(self._hosts, "mail.alpha.example", "enforce"),
-            probe=self.probe,
-            proxies=[ip_network("127.0.0.0/8")],
         )
         self.site = app.site(self.reactor)
         port.factory = self.site
@@ -171,10 +165,6 @@ class House:
 
     async def _hosts(self, domain: str) -> bool:
         return await self.directory.domain(domain) is not None
-
-    async def reach(self, address: str) -> Reach:
-        """As PortProbe.reach."""
-        return Reach(address, "220 mail.alpha.example ESMTP", starttls=True)
 
     async def _figures(self) -> bytes:
         return b"mailsuite_figures 1\n"
