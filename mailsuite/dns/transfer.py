@@ -73,9 +73,7 @@ def is_signed(message: bytes) -> bool:
 
 
 class Transfers:
-    """Reads queries for whole zones, and signs. ``keys``: one of them must have signed a query; none: the address is
-    enough.
-    """
+    """Reads queries for whole zones. ``keys``: one of them must have signed the query; none: the address is enough."""
 
     def __init__(self, keys: Sequence[TransferKey] = ()) -> None:
         self._keyring = {
@@ -113,19 +111,6 @@ class Transfers:
         answer.use_tsig(self._keyring, query.keyname, algorithm=query.keyalgorithm)
         answer.request_mac = query.mac or b""
         return answer.to_wire(max_size=wire.STREAM_SIZE)
-
-    def notify(self, origin: str, id: int, key: dns.name.Name | None = None) -> bytes:
-        """The word to a secondary that the zone has changed (RFC 1996 section 3), signed when there are keys: by the
-        named one, else by the first.
-        """
-        message = dns.message.make_query(origin, dns.rdatatype.SOA, id=id, use_edns=False)
-        message.set_opcode(dns.opcode.NOTIFY)
-        message.flags = (message.flags & ~dns.flags.RD) | dns.flags.AA
-        signer = self._keyring.get(key) if key is not None else None
-        signer = signer or next(iter(self._keyring.values()), None)
-        if signer is not None:
-            message.use_tsig(signer)
-        return message.to_wire()
 
     def refuse(self, query: dns.message.Message, reason: str) -> Refused:
         """The zone is not ours to give."""
@@ -186,12 +171,17 @@ def _batches(rrsets: Sequence[dns.rrset.RRset]) -> Iterator[list[dns.rrset.RRset
     yield batch
 
 
-def notified(message: bytes, id: int) -> str | None:
-    """How the NOTIFY with this id was answered: its rcode, "" when it is welcome; None: this is no answer to it."""
-    if len(message) < wire.HEADER or int.from_bytes(message[:2], "big") != id or message[2] & 0xF8 != 0xA0:
-        return None
-    rcode = message[3] & 15
-    return dns.rcode.to_text(dns.rcode.Rcode(rcode)) if rcode else ""
+def notify(origin: str, id: int) -> bytes:
+    """The word to a secondary that the zone has changed (RFC 1996 section 3)."""
+    message = dns.message.make_query(origin, dns.rdatatype.SOA, id=id, use_edns=False)
+    message.set_opcode(dns.opcode.NOTIFY)
+    message.flags = (message.flags & ~dns.flags.RD) | dns.flags.AA
+    return message.to_wire()
+
+
+def is_notified(message: bytes, id: int) -> bool:
+    """Is it the answer to ``notify`` with this id?"""
+    return len(message) >= 12 and int.from_bytes(message[:2], "big") == id and message[2] & 0xF8 == 0xA0
 
 
 def changed(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:

@@ -9,14 +9,22 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import dns.name
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, TimeoutError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
 from mailsuite.dns.forward import Server
-from mailsuite.dns.transfer import Refused, Transfers, changed, is_signed, is_transfer, messages, notified
+from mailsuite.dns.transfer import (
+    Refused,
+    Transfers,
+    changed,
+    is_notified,
+    is_signed,
+    is_transfer,
+    messages,
+    notify,
+)
 from mailsuite.model.zone import Zone
 from mailsuite.runtime.threads import Threads
 
@@ -35,15 +43,14 @@ class _Sender(DatagramProtocol):
     transport: Any
 
     def __init__(self) -> None:
-        self.waiting: dict[tuple[int, str], Deferred[str]] = {}
+        self.waiting: dict[tuple[int, str], Deferred[None]] = {}
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         key = int.from_bytes(datagram[:2], "big"), addr[0]
         answer = self.waiting.get(key)
-        rcode = notified(datagram, key[0])
-        if answer is not None and rcode is not None:
+        if answer is not None and is_notified(datagram, key[0]):
             del self.waiting[key]
-            answer.callback(rcode)
+            answer.callback(None)
 
 
 class ZoneTransfers(Service):
@@ -67,7 +74,6 @@ class ZoneTransfers(Service):
         self._hosts = frozenset(server[0] for server in secondaries)
         self._transfers = transfers
         self._random = random
-        self._signers: dict[str, dns.name.Name] = {}  # the keys by which secondaries have signed
         self._serials: Mapping[str, int] = {}
         self._senders: dict[bool, _Sender] = {}
         self._turns = {server: DeferredSemaphore(AT_ONCE) for server in secondaries}
@@ -106,8 +112,6 @@ class ZoneTransfers(Service):
         except Refused as refused:
             self.log.warn("transfer to {secondary} refused: {reason}", secondary=host, reason=str(refused))
             return [refused.response]
-        if query.keyname is not None:
-            self._signers[host.removeprefix("::ffff:")] = query.keyname
         made: list[bytes] = await self._threads.run(lambda: list(messages(query, zone)))
         self.log.info("zone {origin} given to {secondary}", origin=origin, secondary=host, messages=len(made))
         return made
@@ -132,38 +136,29 @@ class ZoneTransfers(Service):
             for patience in TRIES:
                 if self._serials.get(origin) != serial or not self.running:
                     return  # a newer word is on its way
-                answer = await self._once(origin, server, patience)
-                if answer is None:
-                    continue
-                if answer:
-                    self.log.warn(
-                        "{secondary} refuses NOTIFY for {origin}: {answer}",
-                        secondary=server[0],
-                        origin=origin,
-                        answer=answer,
-                    )
-                return
+                if await self._once(origin, server, patience):
+                    return
             self.log.warn("{secondary} does not answer NOTIFY for {origin}", secondary=server[0], origin=origin)
         finally:
             self._turns[server].release()
 
-    async def _once(self, origin: str, server: Server, patience: float) -> str | None:
-        """How the secondary answers, None: not within ``patience`` seconds."""
+    async def _once(self, origin: str, server: Server, patience: float) -> bool:
         six = ":" in server[0]
         sender = self._senders.get(six)
         if sender is None:
             sender = self._senders[six] = _Sender()
             self._reactor.listenUDP(0, sender, interface="::" if six else "0.0.0.0")  # noqa: S104 - to send from
         id = int.from_bytes(self._random(2), "big")
-        answer: Deferred[str] = Deferred()
+        answer: Deferred[None] = Deferred()
         sender.waiting[id, server[0]] = answer
         try:
-            sender.transport.write(self._transfers.notify(origin, id, self._signers.get(server[0])), server)
-            return await answer.addTimeout(patience, self._reactor)
+            sender.transport.write(notify(origin, id), server)
+            await answer.addTimeout(patience, self._reactor)
         except (TimeoutError, OSError):
-            return None
+            return False
         finally:
             sender.waiting.pop((id, server[0]), None)
+        return True
 
     def stopService(self) -> Deferred[Any] | None:
         """Tell nobody any more."""

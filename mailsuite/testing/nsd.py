@@ -59,10 +59,7 @@ class Nsd(NameServer):
 
 
 class NsdSecondary(Nsd):
-    """Fetches zones from the server at 127.0.0.1 and ``primary``; ``key`` is name, algorithm, base64.
-
-    With a key it obeys no NOTIFY but one signed with it.
-    """
+    """Fetches zones from the server at 127.0.0.1 and ``primary``; ``key`` is name, algorithm, base64."""
 
     def __init__(
         self,
@@ -84,6 +81,6 @@ class NsdSecondary(Nsd):
         for number, zone in enumerate(zones):
             text += (
                 f'zone:\n  name: "{zone.origin}"\n  zonefile: "{directory}/{number}.zone"\n'
-                f"  allow-notify: 127.0.0.1 {name}\n  request-xfr: 127.0.0.1@{self._primary} {name}\n"
+                f"  allow-notify: 127.0.0.1 NOKEY\n  request-xfr: 127.0.0.1@{self._primary} {name}\n"
             )
         return text
