@@ -198,10 +198,14 @@ class Dns(Struct, frozen=True, kw_only=True):
 
 
 class Web(Struct, frozen=True, kw_only=True):
-    """The webmail. A session ends ``session_idle`` after its last use and ``session_max`` after its login."""
+    """The webmail. A session ends ``session_idle`` after its last use and ``session_max`` after its login.
+
+    ``proxies`` are believed when they say in X-Forwarded-For who the client is.
+    """
 
     listen: Listens = (Listen(inherited="http"),)
     public_url: Annotated[str, read.web_origin] = ""
     title: Name = ""
+    proxies: Networks = _LOOPBACK
     session_idle: Time = 7 * _DAY
     session_max: Time = 30 * _DAY
