@@ -84,11 +84,13 @@ def number_of(c: Connection, account: str, cursor: Cursor | None) -> int:
 def _smallest(c: Connection, account: str, query: Query) -> str:
     """The smallest list in which all that is found must be, "" when none is small."""
     sizes = {
-        place: c.execute(
-            "SELECT COUNT(*) FROM (SELECT 1 FROM conversation_folder INDEXED BY conversation_folder_page"
-            " WHERE account = ? AND folder = ? AND count > 0 LIMIT ?)",
-            (account, place, SMALL + 1),
-        ).fetchone()[0]
+        place: len(
+            c.execute(
+                "SELECT 1 FROM conversation_folder INDEXED BY conversation_folder_page"
+                " WHERE account = ? AND folder = ? AND count > 0 LIMIT ?",
+                (account, place, SMALL + 1),
+            ).fetchall()
+        )
         for place in _lists(query)
     }
     place = min(sizes, key=lambda name: sizes[name], default="")

@@ -67,7 +67,7 @@ class SmallListTests(TestCase):
             for everywhere in (False, True)
         ]
         looked = [await self.pages(query) for query in queries]
-        self.patch(searching, "SMALL", -1)
+        self.patch(searching, "SMALL", 0)
         for query, found in zip(queries, looked, strict=True):
             self.assertEqual(await self.pages(query), found, query)
         self.assertGreater(len(set(map(tuple, looked))), 10)
