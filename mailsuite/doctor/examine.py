@@ -129,8 +129,9 @@ class Doctor:
     async def _plain(
         self, name: str, kind: str, expected: tuple[str, ...], servers: Servers, purpose: str, without: str
     ) -> Finding:
+        missing = State.CHOICE, f"it is not published: {without}"
         return await self._judged(
-            name, kind, expected, servers, purpose, lambda found, wanted: judge.optional(found, wanted, without)
+            name, kind, expected, servers, purpose, lambda found, wanted: judge.plain(found, wanted, missing)
         )
 
     async def _delegation(self, domain: Domain, servers: Servers, ours: Sequence[str], here: bool) -> Finding:
@@ -164,6 +165,7 @@ class Doctor:
 
     async def _address(self, kind: str, servers: Servers) -> Finding:
         expected = tuple(a for a in self._host.addresses if (":" in a) == (kind == "AAAA"))
+        missing = State.MISSING, "publish it: without it reaching this host does not work"
         if servers.addresses:
             authority, resolver = await self._both(self._hostname, kind, servers)
         else:
@@ -175,7 +177,7 @@ class Doctor:
             expected,
             authority,
             resolver,
-            lambda found: judge.exact(found, expected, "reaching this host"),
+            lambda found: judge.plain(found, expected, missing, State.WRONG),
         )
 
     async def _mx(self, name: str, expected: tuple[str, ...], servers: Servers) -> Finding:

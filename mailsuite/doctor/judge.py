@@ -20,22 +20,13 @@ TERMS_NEAR = 8
 """SPF terms of 10 from which on a word of warning is due."""
 
 
-def exact(found: Sequence[str], expected: Sequence[str], purpose: str) -> Judgement:
-    """A record that must be as it is."""
+def plain(found: Sequence[str], expected: Sequence[str], missing: Judgement, other: State = State.CHOICE) -> Judgement:
+    """A record that is as expected or is not: ``missing`` when there is none, ``other`` when it says something else."""
     if not found:
-        return State.MISSING, f"publish it: without it {purpose} does not work"
+        return missing
     if same(found, expected):
         return State.RIGHT, ""
-    return State.WRONG, f"it says {' and '.join(found)}"
-
-
-def optional(found: Sequence[str], expected: Sequence[str], without: str) -> Judgement:
-    """A record that helps; ``without`` says what is missing when it is."""
-    if not found:
-        return State.CHOICE, f"it is not published: {without}"
-    if same(found, expected):
-        return State.RIGHT, ""
-    return State.CHOICE, f"it says {' and '.join(found)}"
+    return other, f"it says {' and '.join(found)}"
 
 
 def same(one: Sequence[str], other: Sequence[str]) -> bool:

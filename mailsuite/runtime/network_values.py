@@ -120,6 +120,19 @@ def name_server(value: object) -> ServerAddress:
         return ServerAddress(ip(host), port)
 
 
+class Secondary(NamedTuple):
+    """A server that copies our zones, and the name of the key that it shares with us; "" is none."""
+
+    server: ServerAddress
+    key: str
+
+
+def secondary(value: object) -> Secondary:
+    """``192.0.2.54``, or ``192.0.2.54:5353 KEY`` with the name of a key."""
+    at, _, key = text(value).strip().partition(" ")
+    return Secondary(name_server(at), domain_name(key) if key else "")
+
+
 def target(value: object) -> str:
     """``host:port`` of a route; the host is a name or an IP (IPv6 in brackets)."""
     host, port = _split(value)

@@ -16,6 +16,7 @@ from mailsuite.runtime import setting_values as read
 from mailsuite.runtime.network_values import (
     Listen,
     Network,
+    Secondary,
     ServerAddress,
     ip,
     ipv4,
@@ -24,6 +25,7 @@ from mailsuite.runtime.network_values import (
     name_server,
     network,
     reverse_network,
+    secondary,
 )
 
 Count = Annotated[int, read.whole(1)]
@@ -164,7 +166,7 @@ class Dns(Struct, frozen=True, kw_only=True):
     names, which ``upstreams`` look up. ``resolver`` None is this service. ``reverse`` are networks whose reverse names
     are ours, ``zones`` a directory of zone files, ``caa`` who may issue certificates, ``mta_sts`` the mode of our own
     policies.
-    ``secondaries`` may transfer our zones, signed by a key of ``transfer_keys`` when there is such a file. Rates of 0
+    ``secondaries`` may transfer our zones, each signed by its key of ``transfer_keys`` when it has one. Rates of 0
     are no limits; ``responses_per_second`` holds for each network that is not of ``clients``.
     """
 
@@ -179,7 +181,7 @@ class Dns(Struct, frozen=True, kw_only=True):
     zones: Annotated[Path | None, read.absolute_path] = None
     caa: Annotated[tuple[str, ...], read.many(read.domain_name)] = ()
     mta_sts: Annotated[str, read.one_of("off", "testing", "enforce")] = "testing"
-    secondaries: Annotated[tuple[ServerAddress, ...], read.many(name_server)] = ()
+    secondaries: Annotated[tuple[Secondary, ...], read.many(secondary)] = ()
     transfer_keys: Annotated[Path | None, read.readable_file] = None
     responses_per_second: Annotated[int, read.whole(0)] = 200
     client_queries_per_second: Annotated[int, read.whole(0)] = 500

@@ -120,6 +120,7 @@ class ReadersTests(SynchronousTestCase):
             network_values.network,
             network_values.listen,
             network_values.name_server,
+            network_values.secondary,
             network_values.target,
         ):
             try:
