@@ -11,6 +11,7 @@ from mailsuite.dns.mta_sts import announcements, covers, parse_policy, record_id
 from mailsuite.mailauth.dkimkey import read_key
 from mailsuite.mailauth.dmarcrecord import is_record, read_record
 from mailsuite.model.diagnosis import State
+from mailsuite.model.reach import Outcome, Reach
 from mailsuite.model.sts import StsMode
 from mailsuite.model.verdict import SpfResult
 
@@ -154,3 +155,25 @@ def pointer(names: Sequence[str], confirmed: Sequence[str], hostname: str) -> Ju
     if confirmed:
         return State.CHOICE, f"it says {', '.join(confirmed)}, which leads back to the address"
     return State.WRONG, f"it says {', '.join(names)}, which does not lead back to the address"
+
+
+_CLOSED = {
+    Outcome.REFUSED: "the connection is refused: is mailsuite-mx running, does a firewall of this host reject it?",
+    Outcome.TIMEOUT: "no connection in time: a firewall or the provider keeps port 25 closed; many open it when asked",
+    Outcome.UNREACHABLE: "there is no way to the address: it is not this host's, or is not routed",
+}
+
+
+def port(reach: Reach, addresses: Sequence[str]) -> Judgement:
+    """Port 25 as a probe outside sees it; ``addresses`` are those of this host."""
+    if reach.outcome is Outcome.BUSY:
+        return State.UNKNOWN, "the probe was asked too often: ask again in a minute"
+    if reach.address not in addresses:
+        return State.UNKNOWN, f"the probe saw this host come from {reach.address}, which is none of its addresses"
+    if reach.outcome in _CLOSED:
+        return State.WRONG, _CLOSED[reach.outcome]
+    if reach.banner and not reach.banner.startswith("220"):
+        return State.WRONG, f"it is open, but greets with {reach.banner}"
+    if reach.banner and not reach.starttls:
+        return State.CHOICE, "it is open, but offers no STARTTLS: set tls.certificate"
+    return State.RIGHT, ""

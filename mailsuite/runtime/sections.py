@@ -24,6 +24,7 @@ from mailsuite.runtime.network_values import (
     listen,
     name_server,
     network,
+    probe,
     reverse_network,
     secondary,
 )
@@ -77,7 +78,8 @@ class Mx(Struct, frozen=True, kw_only=True):
 
     ``max_sessions`` counts the connections at one time, ``max_sessions_per_network`` those from one /24 or /64, and so
     do the rates a minute and ``unknown_recipients`` (in ten minutes). ``exempt`` networks are not judged at all,
-    ``proxy_from`` are the balancers that say who the client is.
+    ``proxy_from`` are the balancers that say who the client is. ``probes`` are asked whether port 25 is open to others,
+    ``probe_listen`` is where others may ask us.
     """
 
     listen: Listens = (Listen(inherited="smtp"),)
@@ -92,6 +94,8 @@ class Mx(Struct, frozen=True, kw_only=True):
     exempt: Networks = _LOOPBACK
     proxy_from: Networks = ()
     bare_newline: Annotated[str, read.one_of("reject", "normalise")] = "reject"
+    probes: Annotated[tuple[ServerAddress, ...], read.many(probe)] = ()
+    probe_listen: Listens = ()
 
 
 class Msa(Struct, frozen=True, kw_only=True):

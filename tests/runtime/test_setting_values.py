@@ -122,6 +122,7 @@ class ReadersTests(SynchronousTestCase):
             network_values.name_server,
             network_values.secondary,
             network_values.target,
+            network_values.probe,
         ):
             try:
                 reader(value)
