@@ -81,6 +81,14 @@ class ProbeTests(TestCase):
         """Nobody listens."""
         self.assertEqual(await self.ask(free_port()), Reach(Outcome.REFUSED, LOCAL))
 
+    async def test_no_answer(self) -> None:
+        """What is sent is dropped, as by a firewall: here because the queue of a listener is full."""
+        with socket.socket() as full, socket.socket() as waiting:
+            full.bind((LOCAL, 0))
+            full.listen(0)
+            waiting.connect(full.getsockname())
+            self.assertEqual(await self.ask(full.getsockname()[1]), Reach(Outcome.TIMEOUT, LOCAL))
+
     async def test_what_is_sent_to_it_changes_nothing(self) -> None:
         """It connects to the asking address only, whatever the asker writes."""
         visits: list[str] = []
