@@ -40,7 +40,7 @@ from mailsuite.dns.serials import Serials  # noqa: E402
 from mailsuite.model.account import DkimKey, Domain  # noqa: E402
 from mailsuite.model.zone import Record, Zone  # noqa: E402
 from mailsuite.net.dns_forwarder import Forwarder  # noqa: E402
-from mailsuite.net.dns_pace import Pace, keep_for_good  # noqa: E402
+from mailsuite.net.dns_pace import Pace, keep_for_good, uncollected  # noqa: E402
 from mailsuite.net.dns_server import DnsServer  # noqa: E402
 from mailsuite.testing.knot import Knot, knot_available  # noqa: E402
 from mailsuite.testing.nsd import Nsd  # noqa: E402
@@ -199,8 +199,12 @@ def loading() -> None:
         took = time.perf_counter() - began
         print(f"blocklist of {BLOCKED} names: {(resident() - size) >> 20} MB, {took:.1f} s")
 
+    def reload() -> None:
+        with uncollected():
+            change()
+
     threading.Thread(
-        target=_probe, args=(server.addresses[0][1], {"a reload": change, "building a blocklist": block})
+        target=_probe, args=(server.addresses[0][1], {"a reload": reload, "building a blocklist": block})
     ).start()
     reactor.run(installSignalHandlers=False)
 

@@ -21,7 +21,7 @@ from mailsuite.interfaces.zones import IZoneSource
 from mailsuite.model.account import Domain
 from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.zone import Record, Zone
-from mailsuite.net.dns_pace import Pace
+from mailsuite.net.dns_pace import Pace, uncollected
 from mailsuite.net.dns_zone_files import ZoneFiles
 from mailsuite.runtime.threads import Threads
 
@@ -103,7 +103,8 @@ class DnsAuthority(Service):
             changed = self._files is not None and await self._threads.run(self._files.look)
             if generation != self._generation or changed:
                 domains, records = await self._source.domains(), await self._source.records()
-                built, serials = await self._threads.run(self._build, domains, records, generation)
+                with uncollected():
+                    built, serials = await self._threads.run(self._build, domains, records, generation)
                 self._serve(built.table)
                 self._generation = generation
                 self._tell(built.faults)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 SLICE = 0.001
 """Seconds of CPU at a time, and of rest after them."""
@@ -32,3 +34,16 @@ def keep_for_good() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """For seconds of work that makes very many objects and no cycles: the garbage collector would look for some.
+
+    It is off for the whole process meanwhile. Leave it when the objects are gone.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
