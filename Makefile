@@ -3,7 +3,7 @@
 
 BIN := .venv/bin
 # What the tests talk to or drive, from Debian.
-TEST_PACKAGES := redis-server postfix swaks libnet-ssleay-perl bind9-dnsutils bind9-utils nsd knot unbound chromium \
+TEST_PACKAGES := redis-server postfix swaks libnet-ssleay-perl bind9 bind9-dnsutils bind9-utils nsd knot unbound chromium \
     fonts-liberation openssl opendkim opendmarc postfix-policyd-spf-python systemd strace msmtp mutt curl iproute2 \
     libgnutls-dane0 libidn12 libevent-2.1-7 libdb5.3 libnsl2
 BENCH_PACKAGES := dnsperf

@@ -40,6 +40,7 @@ acl:
   - id: notify
     address: 127.0.0.1
     action: notify
+{signed}
 """
 
 

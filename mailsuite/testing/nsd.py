@@ -21,6 +21,7 @@ server:
   xfrdir: "{directory}"
   zonelistfile: "{directory}/zone.list"
   logfile: "{directory}/log"
+  verbosity: 2
   server-count: 1
   rrl-ratelimit: 0
 remote-control:
@@ -81,6 +82,6 @@ class NsdSecondary(Nsd):
         for number, zone in enumerate(zones):
             text += (
                 f'zone:\n  name: "{zone.origin}"\n  zonefile: "{directory}/{number}.zone"\n'
-                f"  allow-notify: 127.0.0.1 NOKEY\n  request-xfr: 127.0.0.1@{self._primary} {name}\n"
+                f"  allow-notify: 127.0.0.1 {name}\n  request-xfr: 127.0.0.1@{self._primary} {name}\n"
             )
         return text

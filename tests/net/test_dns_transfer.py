@@ -1,4 +1,4 @@
-"""Zones for secondaries: who gets one, signed and not, and real NSD and Knot that follow a change."""
+"""Zones for secondaries: who gets one, signed and not, and real BIND, NSD and Knot that follow a change."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ import dns.tsig
 import dns.zone
 import pytest
 from twisted.internet.task import deferLater
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from mailsuite.dns.notify import Notice
 from mailsuite.dns.records import MailHost
-from mailsuite.dns.transfer import TransferKey, Transfers
+from mailsuite.dns.transfer import Secondary, TransferKey
 from mailsuite.login.keys import new_dkim_keys
 from mailsuite.model.account import Domain
 from mailsuite.model.zone import Record, Zone
@@ -31,6 +33,7 @@ from mailsuite.net.dns_authority import DnsAuthority
 from mailsuite.net.dns_server import DnsServer
 from mailsuite.net.dns_transfer import ZoneTransfers
 from mailsuite.runtime.threads import Threads
+from mailsuite.testing.bind import BindSecondary, bind_available
 from mailsuite.testing.fake_zones import FakeZoneSource
 from mailsuite.testing.knot import Knot, knot_available
 from mailsuite.testing.nsd import NsdSecondary, nsd_available
@@ -63,9 +66,12 @@ class TransferCase(TestCase):
         self.authority = DnsAuthority(
             reactor, self.threads, self.source, self.server.reload, MailHost("mail.alpha.example", ("127.0.0.1",))
         )
-        keys = [TransferKey.parse(":".join(KEY))] if key else []
+        shared = TransferKey.parse(":".join(KEY)) if key else None
         self.transfers = ZoneTransfers(
-            reactor, self.threads, self.authority.zone, secondaries or [("127.0.0.1", 9)], Transfers(keys)
+            reactor,
+            self.threads,
+            self.authority.zone,
+            [Secondary(server, shared) for server in secondaries or [("127.0.0.1", 9)]],
         )
         self.server.transfers = self.transfers
         self.authority.changed = self.transfers.serve
@@ -229,34 +235,76 @@ class SecondaryTests(TransferCase):
             await self.add(f"new{n}", f"192.0.2.{n}")
             await self.until(lambda n=n: has(f"new{n}.alpha.example", f"192.0.2.{n}"), "the change", 10)
 
-    async def nsd(self, key: bool) -> None:
+    async def secondary(self, start: Any, available: bool, key: bool = True, theirs: tuple[str, str, str] = KEY) -> int:
+        """Start one (``start`` as NsdSecondary) that has the key ``theirs``; its port."""
+        if not available:
+            self.skipTest("it is not installed")
         port = free_port()
         await self.serve(("127.0.0.1", port), key=key)
-        nsd = await in_thread(lambda: NsdSecondary([ZONE], self.directory(), self.port, KEY if key else None, port))
-        self.addCleanup(nsd.stop)
-        await self.follows(port)
+        server = await in_thread(lambda: start([ZONE], self.directory(), self.port, theirs if key else None, port))
+        self.addCleanup(server.stop)
+        return port
 
     async def test_nsd(self) -> None:
         """By address."""
-        if not nsd_available():
-            self.skipTest("nsd is not installed")
-        await self.nsd(False)
+        await self.follows(await self.secondary(NsdSecondary, nsd_available(), key=False))
 
     async def test_nsd_signed(self) -> None:
-        """By TSIG."""
-        if not nsd_available():
-            self.skipTest("nsd is not installed")
-        await self.nsd(True)
+        """By TSIG, NOTIFY too."""
+        await self.follows(await self.secondary(NsdSecondary, nsd_available()))
 
     async def test_knot_signed(self) -> None:
-        """By TSIG; Knot signs all it asks."""
-        if not knot_available():
-            self.skipTest("knot is not installed")
-        port = free_port()
-        await self.serve(("127.0.0.1", port), key=True)
-        knot = await in_thread(lambda: Knot([ZONE], self.directory(), self.port, KEY, port))
-        self.addCleanup(knot.stop)
-        await self.follows(port)
+        """By TSIG, NOTIFY too; Knot signs all it asks."""
+        await self.follows(await self.secondary(Knot, knot_available()))
+
+    async def test_bind_signed(self) -> None:
+        """By TSIG, NOTIFY too; BIND signs all it asks."""
+        await self.follows(await self.secondary(BindSecondary, bind_available()))
+
+    async def told(self, port: int, key: tuple[str, str, str] | None) -> str:
+        """What the secondary says to a NOTIFY under the key."""
+        notice = Notice("alpha.example.", 7, key and TransferKey.parse(":".join(key)))
+
+        def work() -> str:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.settimeout(10)
+                sender.sendto(notice.wire, ("127.0.0.1", port))
+                said = notice.judge(sender.recv(4096))
+            return "alien" if said is None else said
+
+        said: str = await in_thread(work)
+        return said
+
+    async def test_each_refuses_a_notify_that_is_not_signed_with_its_key(self) -> None:
+        """Ours is accepted; one under a wrong secret, an unknown key or none is not.
+
+        BIND takes an unsigned one from the address of its primary.
+        """
+        wrong, unknown = (*KEY[:2], "d3Jvbmctd3Jvbmctd3JvbmctISE="), ("other.key", *KEY[1:])
+        for start, available, unsigned in (
+            (NsdSecondary, nsd_available(), {"NOTAUTH", "REFUSED"}),
+            (Knot, knot_available(), {"NOTAUTH", "REFUSED"}),
+            (BindSecondary, bind_available(), {""}),
+        ):
+            port = await self.secondary(start, available)
+            self.assertEqual("", await self.told(port, KEY), start)
+            self.assertIn(await self.told(port, wrong), {"NOTAUTH", "REFUSED"}, start)
+            self.assertIn(await self.told(port, unknown), {"NOTAUTH", "REFUSED"}, start)
+            self.assertIn(await self.told(port, None), unsigned, start)
+
+    async def test_a_refused_notify_is_told(self) -> None:
+        """In the log, once, with the secondary, the zone and what it said."""
+        events: list[LogEvent] = []
+        observer: Any = events.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        await self.secondary(NsdSecondary, nsd_available(), theirs=(*KEY[:2], "d3Jvbmctd3Jvbmctd3JvbmctISE="))
+        await self.add("new", "192.0.2.1")
+
+        async def refused() -> bool:
+            return any("refuses NOTIFY" in (event.get("log_format") or "") for event in events)
+
+        await self.until(refused, "the refusal")
 
     async def test_one_that_is_down_does_not_hold_up_the_others(self) -> None:
         """Many zones that a dead server is to be told of, and NSD follows all the same."""
