@@ -21,7 +21,7 @@ from tests.flows.demo import PASSWORD, WithDemo, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers]
 
-ALICE, BOB, CAROL = "alice@alpha.example", "bob@alpha.example", "carol@beta.example"
+ALICE, BOB = "alice@alpha.example", "bob@alpha.example"
 
 MUTTRC = """\
 set from = "{sender}"
