@@ -72,7 +72,7 @@ def silence(message: QueuedMessage, account: Account, vacation: Vacation, conten
         return "it is not wanted"
     if _failed(why.verdict):
         return "its sender is not proved"
-    return _automatic(Headers.parse(content), why.description)
+    return _automatic(Headers.parse(content))
 
 
 def _no_person(local: str) -> bool:
@@ -85,7 +85,7 @@ def _failed(verdict: Authentication) -> bool:
     return verdict.dmarc == "fail" or (verdict.dmarc != "pass" and verdict.spf in ("fail", "softfail"))
 
 
-def _automatic(headers: Headers, description: Description) -> str:
+def _automatic(headers: Headers) -> str:
     for value in headers.unfolded("auto-submitted"):
         if re.split(r"[\s;(]", value.strip().lower(), maxsplit=1)[0] != "no":
             return "it was sent automatically"
@@ -95,7 +95,7 @@ def _automatic(headers: Headers, description: Description) -> str:
         return "it is bulk mail"
     if any(headers.raw(name) for name in ("x-auto-response-suppress", "x-autoreply", "x-autorespond")):
         return "it wants no answer"
-    if description.structure.content_type == "multipart/report":
+    if headers.parameters("content-type")[0].lower() == "multipart/report":
         return "it is a report"
     return ""
 

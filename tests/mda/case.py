@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from zope.interface import implementer
+
 from mailsuite.interfaces.events import IEventBus
-from mailsuite.interfaces.queue import ISubmissionQueue
+from mailsuite.interfaces.queue import ISubmissionQueue, Submission
 from mailsuite.interfaces.threads import InThread
 from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.deliver import Deliverer
 from mailsuite.mda.forward import Forwarder
 from mailsuite.mda.sorting import Sorter
 from mailsuite.mda.vacation import Responder
+from mailsuite.model.job import QueuedMessage
 from mailsuite.testing.fake_store import FakeStore
 from mailsuite.testing.fake_traces import FakeTrace
 
@@ -31,3 +34,11 @@ def deliverer_over(
     responder = Responder(store.rules, queue, accounts, hostname, clock)
     sorter = Sorter(store.rules, forwarder, responder, thread, trace or FakeTrace())
     return Deliverer(accounts, store.messages, events, thread, forwarder, sorter, hostname)
+
+
+@implementer(ISubmissionQueue)
+class UnusedQueue:
+    """Nothing may come to this door."""
+
+    async def accept(self, submission: Submission) -> QueuedMessage:
+        raise AssertionError(submission)
