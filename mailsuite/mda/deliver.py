@@ -16,7 +16,7 @@ from mailsuite.mailauth.results import kept_results
 from mailsuite.mda.accounts import Accounts
 from mailsuite.mda.expand import Route
 from mailsuite.mda.forward import NOTICE, Forwarder
-from mailsuite.mda.sorting import Sorter
+from mailsuite.mda.sorting import INLINE, Sorter
 from mailsuite.mda.vacation import Why
 from mailsuite.mime.describe import describe
 from mailsuite.mime.loop import looped
@@ -34,12 +34,6 @@ from mailsuite.model.status import Status
 from mailsuite.model.verdict import NOT_JUDGED, Authentication
 
 log = Logger()
-
-INLINE = 8 * 1024
-"""Messages up to this size (octets) are parsed where they are: a hop to a thread costs more. HTML takes 0.3 ms a kB to
-be read for the search, at worst four times that.
-"""
-
 
 class _Read(NamedTuple):
     """What a message says: for lists, for the search, and who it is from."""

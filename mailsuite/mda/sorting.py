@@ -28,7 +28,9 @@ from mailsuite.model.verdict import Authentication
 log = Logger()
 
 INLINE = 8 * 1024
-"""Messages up to this size (octets) are looked at where they are."""
+"""Messages up to this size (octets) are parsed and asked about where they are: a hop to a thread costs more. HTML takes
+0.3 ms a kB to be read for the search, at worst four times that.
+"""
 
 _MOST = 10_000
 

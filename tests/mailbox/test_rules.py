@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hypothesis import given
@@ -25,6 +27,7 @@ from mailsuite.testing.fake_events import FakeEvents
 from mailsuite.testing.fake_store import FakeStore
 
 T = TypeVar("T")
+ROOT = Path(__file__).parents[2]
 NAMES = Names((Folder("f1", "Work/Bills"),), (Label("7", "Läter"),), ANN)
 
 
@@ -93,6 +96,13 @@ class FormTests(SynchronousTestCase):
         self.assertEqual(read_rule(given_, NAMES), rule)
         self.assertEqual(read_rule(show_rule(rule, NAMES), NAMES), rule)
         self.assertEqual(show_rule(rule, NAMES)["then"][0], {"do": "file", "target": "Work/Bills"})
+
+    def test_the_rule_that_is_shipped(self) -> None:
+        """Is one, and explains every word."""
+        text = (ROOT / "etc" / "rule.toml").read_text()
+        self.assertEqual(read_rule(tomllib.loads(text), NAMES).name, "Shop")
+        for word in (*On, *By, *Do):
+            self.assertIn(f'"{word}"', text)
 
     def test_standard_folders(self) -> None:
         """Those into which mail may come."""

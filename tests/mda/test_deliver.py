@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailsuite.mda import deliver as deliver_module
 from mailsuite.mda.accounts import Accounts
-from mailsuite.mda.deliver import INLINE
 from mailsuite.mda.forward import Forwarder
+from mailsuite.mda.sorting import INLINE
 from mailsuite.model.account import Account
 from mailsuite.model.event import Changed, Event, Toast
 from mailsuite.model.folder import INBOX, SENT, SPAM
