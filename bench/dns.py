@@ -36,10 +36,11 @@ from twisted.internet import reactor as _reactor  # noqa: E402
 from mailsuite.dns.blocklist import Blocklist  # noqa: E402
 from mailsuite.dns.builder import TableBuilder, compile_table  # noqa: E402
 from mailsuite.dns.records import MailHost, hosted_zones, mail_domain_zone  # noqa: E402
+from mailsuite.dns.serials import Serials  # noqa: E402
 from mailsuite.model.account import DkimKey, Domain  # noqa: E402
 from mailsuite.model.zone import Record, Zone  # noqa: E402
 from mailsuite.net.dns_forwarder import Forwarder  # noqa: E402
-from mailsuite.net.dns_pace import Pace  # noqa: E402
+from mailsuite.net.dns_pace import Pace, keep_for_good, uncollected  # noqa: E402
 from mailsuite.net.dns_server import DnsServer  # noqa: E402
 from mailsuite.testing.knot import Knot, knot_available  # noqa: E402
 from mailsuite.testing.nsd import Nsd  # noqa: E402
@@ -175,19 +176,21 @@ def loading() -> None:
     records = sum(len(zone.records) for zone in hosted)
     made = time.process_time()
     empty = resident()
-    builder = TableBuilder()
-    table = builder.build(hosted).table
+    builder, serials = TableBuilder(), Serials()
+    table = builder.build(serials.settle(hosted, time.time())).table
     loaded = time.process_time()
     server = DnsServer(reactor, [("127.0.0.1", 0)], table=table)
     del hosted
-    gc.collect()
+    keep_for_good()
     print(f"{MANY} zones, {records} records: made in {made - began:.1f} s, loaded in {loaded - made:.1f} s of CPU")
     print(f"the process has grown by {(resident() - before) >> 20} MB, {(empty - before) >> 20} MB of it by the text")
     del table
     server.startService()
 
     def change() -> None:
-        server.reload(builder.build(more, Pace()).table)
+        custom = [Record("www.d7.example.", "A", 60, "192.0.2.80")]
+        more, _ = hosted_zones([domain(n) for n in range(MANY)], custom, host, generation=2)
+        server.reload(builder.build(serials.settle(more, time.time()), Pace()).table)
 
     def block() -> None:
         size = resident()
@@ -196,10 +199,12 @@ def loading() -> None:
         took = time.perf_counter() - began
         print(f"blocklist of {BLOCKED} names: {(resident() - size) >> 20} MB, {took:.1f} s")
 
-    custom = [Record("www.d7.example.", "A", 60, "192.0.2.80")]
-    more, _ = hosted_zones([domain(n) for n in range(MANY)], custom, host, generation=1)
+    def reload() -> None:
+        with uncollected():
+            change()
+
     threading.Thread(
-        target=_probe, args=(server.addresses[0][1], {"a reload": change, "building a blocklist": block})
+        target=_probe, args=(server.addresses[0][1], {"a reload": reload, "building a blocklist": block})
     ).start()
     reactor.run(installSignalHandlers=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Coroutine
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import click
@@ -22,6 +23,7 @@ from mailsuite.model.diagnosis import Diagnosis, Finding, Seen, State
 from mailsuite.model.errors import NotThere
 from mailsuite.net.dns_client import StubResolver
 from mailsuite.net.https_fetch import HttpsFetcher
+from mailsuite.net.port_probe import ask_probe
 from mailsuite.runtime.setting_values import domain_name
 from mailsuite.runtime.settings import Settings
 
@@ -46,7 +48,8 @@ def make_doctor(reactor: Any, settings: Settings) -> Doctor:
 
     fetcher = HttpsFetcher(reactor, resolver, settings.delivery.ca_file)
     seeker = Seeker(resolver, at, above, within)
-    return Doctor(seeker, mail_host(settings), fetcher.fetch, own=settings.dns.resolver is None)
+    probes = {str(at): partial(ask_probe, reactor, *at) for at in settings.mx.probes}
+    return Doctor(seeker, mail_host(settings), fetcher.fetch, settings.dns.resolver is None, probes)
 
 
 def status(diagnosis: Diagnosis) -> int:
@@ -66,7 +69,12 @@ def _show(finding: Finding) -> None:
     if finding.state is State.RIGHT and not finding.text:
         return
     wanted = " and ".join(finding.expected)
-    rows = [("publish", wanted), ("its servers say", _words(finding.authority)), ("", finding.text)]
+    record = finding.type != "SMTP"
+    rows = [
+        ("publish" if record else "", wanted if record else ""),
+        ("its servers say" if record else "seen", _words(finding.authority)),
+        ("", finding.text),
+    ]
     if finding.resolver != finding.authority:
         rows.insert(2, ("the resolver says", f"{_words(finding.resolver)} (TTL {finding.resolver.ttl} s)"))
     for label, text in rows:

@@ -10,10 +10,11 @@ from mailsuite.daemons.wiring import Wiring
 from mailsuite.dns.blocklist import Blocklist
 from mailsuite.dns.records import MailHost
 from mailsuite.dns.tlsa import tlsa_data
-from mailsuite.dns.transfer import TransferKey, Transfers
+from mailsuite.dns.transfer import Secondary, TransferKey
 from mailsuite.net.dns_authority import DnsAuthority
 from mailsuite.net.dns_blocklist import BlocklistFiles
 from mailsuite.net.dns_forwarder import Forwarder
+from mailsuite.net.dns_pace import keep_for_good
 from mailsuite.net.dns_server import DnsServer, Listen
 from mailsuite.net.dns_transfer import ZoneTransfers
 from mailsuite.runtime.daemon import Stage
@@ -50,11 +51,8 @@ def add(wiring: Wiring) -> None:
         settings.dns.reverse,
         settings.dns.zones,
     )
-    if settings.dns.secondaries:
-        reading = Transfers(_keys(settings))
-        transfers = ZoneTransfers(
-            wiring.reactor, wiring.cpu, authority.zone, settings.dns.secondaries, reading, wiring.random
-        )
+    if copies := secondaries(settings):
+        transfers = ZoneTransfers(wiring.reactor, wiring.cpu, authority.zone, copies, wiring.random)
         server.transfers = transfers
         authority.changed = transfers.serve
         wiring.daemon.add(transfers, Stage.WORK)
@@ -67,20 +65,32 @@ def add(wiring: Wiring) -> None:
         wiring.daemon.add(lists, Stage.WORK)
     wiring.daemon.add(authority, Stage.WORK)
     wiring.daemon.add(server, Stage.DOOR)
-    wiring.daemon.before_ready(authority.refresh)
+
+    async def first() -> None:
+        await authority.refresh()
+        keep_for_good()
+
+    wiring.daemon.before_ready(first)
 
 
-def _keys(settings: Settings) -> list[TransferKey]:
-    """The TSIG keys of the secondaries. Raises UsageError that names the line."""
+def secondaries(settings: Settings) -> list[Secondary]:
+    """Who copies our zones. Raises UsageError that names the line, or the key that is not there or of no use."""
     path = settings.dns.transfer_keys
-    keys = []
+    keys: dict[str, TransferKey] = {}
     for number, line in enumerate(path.read_text().splitlines() if path else (), 1):
         if line.strip() and not line.startswith("#"):
             try:
-                keys.append(TransferKey.parse(line))
+                key = TransferKey.parse(line)
             except ValueError as error:
                 raise UsageError(f"{path}:{number}: {error}") from None
-    return keys
+            keys[key.name] = key
+    wanted = {secondary.key for secondary in settings.dns.secondaries if secondary.key}
+    if missing := sorted(wanted - keys.keys()):
+        raise UsageError(f"dns.secondaries: the key {missing[0]} is not in dns.transfer_keys")
+    if spare := sorted(keys.keys() - wanted):
+        # Who wrote it down wants transfers to be signed; without a secondary it signs nothing.
+        raise UsageError(f'{path}: the key {spare[0]} is of no secondary: name it in dns.secondaries, "ADDRESS KEY"')
+    return [Secondary(server, keys.get(key)) for server, key in settings.dns.secondaries]
 
 
 def mail_host(settings: Settings) -> MailHost:

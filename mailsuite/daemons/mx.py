@@ -12,9 +12,11 @@ from mailsuite.mta.greylist import GreylistCheck
 from mailsuite.mta.limits import GuessingCheck, RateCheck
 from mailsuite.mta.loops import ForwardLoopCheck
 from mailsuite.mta.receive import Reception
+from mailsuite.net.port_probe import ProbeFactory
 from mailsuite.net.smtp_server import ServerConfig, SmtpFactory
 from mailsuite.runtime.daemon import Stage
 from mailsuite.runtime.listener import Listener
+from mailsuite.runtime.sockets import stream_endpoints
 from mailsuite.smtp.limits import Limits
 
 __all__ = ["Options", "add", "makeService"]
@@ -42,6 +44,9 @@ def add(wiring: Wiring) -> None:
     )
     factory = SmtpFactory(wiring.reactor, reception, config, wiring.certificate, trace=wiring.trace)
     wiring.daemon.add(Listener(wiring.proxied(settings.mx.listen, settings.mx.proxy_from), factory), Stage.DOOR)
+    if settings.mx.probe_listen:
+        probing = ProbeFactory(wiring.reactor, settings.server.hostname)
+        wiring.daemon.add(Listener(stream_endpoints(wiring.reactor, settings.mx.probe_listen), probing), Stage.DOOR)
 
 
 def policy(wiring: Wiring) -> Checks:

@@ -46,6 +46,7 @@ def add(wiring: Wiring) -> None:
             settings.server.hostname,
             "" if settings.dns.mta_sts == "off" else settings.dns.mta_sts,
         ),
+        proxies=web.proxies,
     )
     site = app.site(wiring.reactor)
     wiring.daemon.add(Listener(stream_endpoints(wiring.reactor, web.listen), site), Stage.DOOR)

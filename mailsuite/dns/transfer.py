@@ -1,17 +1,16 @@
-"""Whole zones for secondary servers, and the word that a zone has changed (RFC 5936, RFC 1996, RFC 8945)."""
+"""Whole zones for secondary servers (RFC 5936, RFC 8945)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import dns.exception
 import dns.flags
 import dns.message
 import dns.name
-import dns.opcode
 import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
@@ -20,6 +19,7 @@ import dns.rrset
 import dns.tsig
 
 from mailsuite.dns import wire
+from mailsuite.dns.forward import Server
 from mailsuite.model.zone import Record, Zone
 
 MESSAGE = 16_384
@@ -50,7 +50,20 @@ class TransferKey:
         if len(octets) < 16:
             raise ValueError("the secret of the key must have 16 octets or more")
         wire.encode_name(name)
-        return cls(name, algorithm, octets)
+        return cls(name.lower().rstrip("."), algorithm, octets)
+
+    @property
+    def tsig(self) -> dns.tsig.Key:
+        """The same for dnspython."""
+        return dns.tsig.Key(self.name, self.secret, self.algorithm)
+
+
+@dataclass(frozen=True, slots=True)
+class Secondary:
+    """A server that copies our zones. With a ``key`` it must sign what it asks, and what it is told is signed."""
+
+    server: Server
+    key: TransferKey | None = None
 
 
 class Refused(Exception):
@@ -73,27 +86,31 @@ def is_signed(message: bytes) -> bool:
 
 
 class Transfers:
-    """Reads queries for whole zones, and signs. ``keys``: one of them must have signed a query; none: the address is
-    enough.
-    """
+    """Reads the queries of ``secondaries``: of one with a key only those count that this key has signed."""
 
-    def __init__(self, keys: Sequence[TransferKey] = ()) -> None:
-        self._keyring = {
-            dns.name.from_text(key.name): dns.tsig.Key(key.name, key.secret, key.algorithm) for key in keys
-        }
+    def __init__(self, secondaries: Sequence[Secondary]) -> None:
+        self._keyrings: dict[str, dict[dns.name.Name, dns.tsig.Key]] = {}
+        for secondary in secondaries:
+            keyring = self._keyrings.setdefault(secondary.server[0], {})
+            if secondary.key is not None:
+                keyring[dns.name.from_text(secondary.key.name)] = secondary.key.tsig
 
-    def accept(self, message: bytes) -> tuple[dns.message.Message, str]:
-        """The query and the origin of the zone it asks for. Raises Refused."""
+    def knows(self, host: str) -> bool:
+        """Is it the address of a secondary?"""
+        return _plain(host) in self._keyrings
+
+    def accept(self, message: bytes, host: str) -> tuple[dns.message.Message, str]:
+        """The query of a secondary and the origin of the zone it asks for. Raises Refused."""
         plain = wire.parse_query(message)
         assert plain is not None
-        query = self._read(message, plain)
-        if self._keyring and not query.had_tsig:
+        query = self._read(message, plain, host)
+        if self._keyrings[_plain(host)] and not query.had_tsig:
             raise Refused("it is not signed", wire.error_response(plain, wire.REFUSED))
         return query, query.question[0].name.to_text().lower()
 
-    def _read(self, message: bytes, plain: wire.Query) -> dns.message.Message:
+    def _read(self, message: bytes, plain: wire.Query, host: str) -> dns.message.Message:
         try:
-            return dns.message.from_wire(message, keyring=self._keyring)
+            return dns.message.from_wire(message, keyring=self._keyrings[_plain(host)])
         except dns.message.UnknownTSIGKey:
             raise Refused("signed with a key that is not known", _error(plain, dns.rcode.NOTAUTH)) from None
         except (dns.tsig.BadSignature, dns.tsig.BadTime, dns.tsig.BadKey, dns.tsig.BadAlgorithm) as error:
@@ -101,37 +118,28 @@ class Transfers:
         except (dns.exception.DNSException, ValueError) as error:
             raise Refused(str(error) or type(error).__name__, _error(plain, dns.rcode.FORMERR)) from None
 
-    def sign(self, message: bytes, response: bytes) -> bytes:
+    def sign(self, message: bytes, response: bytes, host: str) -> bytes:
         """Our response to a signed query (a secondary asks for the SOA so), signed too. Raises Refused."""
         plain = wire.parse_query(message)
         if plain is None or plain.fault:
             return response
-        query = self._read(message, plain)
+        query = self._read(message, plain, host)
         if query.keyname is None or query.keyalgorithm is None:
             return response
         answer = dns.message.from_wire(response)
-        answer.use_tsig(self._keyring, query.keyname, algorithm=query.keyalgorithm)
+        answer.use_tsig(self._keyrings[_plain(host)], query.keyname, algorithm=query.keyalgorithm)
         answer.request_mac = query.mac or b""
         return answer.to_wire(max_size=wire.STREAM_SIZE)
-
-    def notify(self, origin: str, id: int, key: dns.name.Name | None = None) -> bytes:
-        """The word to a secondary that the zone has changed (RFC 1996 section 3), signed when there are keys: by the
-        named one, else by the first.
-        """
-        message = dns.message.make_query(origin, dns.rdatatype.SOA, id=id, use_edns=False)
-        message.set_opcode(dns.opcode.NOTIFY)
-        message.flags = (message.flags & ~dns.flags.RD) | dns.flags.AA
-        signer = self._keyring.get(key) if key is not None else None
-        signer = signer or next(iter(self._keyring.values()), None)
-        if signer is not None:
-            message.use_tsig(signer)
-        return message.to_wire()
 
     def refuse(self, query: dns.message.Message, reason: str) -> Refused:
         """The zone is not ours to give."""
         response = dns.message.make_response(query)
         response.set_rcode(dns.rcode.NOTAUTH)
         return Refused(reason, response.to_wire())
+
+
+def _plain(host: str) -> str:
+    return host.removeprefix("::ffff:")
 
 
 def _error(query: wire.Query, rcode: int) -> bytes:
@@ -184,16 +192,3 @@ def _batches(rrsets: Sequence[dns.rrset.RRset]) -> Iterator[list[dns.rrset.RRset
         batch.append(rrset)
         size += octets
     yield batch
-
-
-def notified(message: bytes, id: int) -> str | None:
-    """How the NOTIFY with this id was answered: its rcode, "" when it is welcome; None: this is no answer to it."""
-    if len(message) < wire.HEADER or int.from_bytes(message[:2], "big") != id or message[2] & 0xF8 != 0xA0:
-        return None
-    rcode = message[3] & 15
-    return dns.rcode.to_text(dns.rcode.Rcode(rcode)) if rcode else ""
-
-
-def changed(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:
-    """The origins whose serial is not what it was, by name."""
-    return sorted(origin for origin, serial in new.items() if old.get(origin) != serial)

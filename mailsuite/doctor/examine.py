@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
@@ -15,12 +15,16 @@ from mailsuite.doctor.seek import Seeker, Servers, together
 from mailsuite.mailauth.spf import check_host
 from mailsuite.model.account import Domain
 from mailsuite.model.diagnosis import Diagnosis, Finding, Seen, State
-from mailsuite.model.errors import MailError
+from mailsuite.model.errors import MailError, PolicyUnavailable, ProbeUnavailable
+from mailsuite.model.reach import PORT, Reach
 from mailsuite.model.verdict import SpfResult
 from mailsuite.model.zone import Record
 
 Fetch = Callable[[str], Awaitable[str]]
-"""The text of a domain's MTA-STS policy. Raises MailError."""
+"""The text of a domain's MTA-STS policy. Raises PolicyUnavailable."""
+
+Probe = Callable[[], Awaitable[Reach]]
+"""Asks a probe outside. Raises ProbeUnavailable."""
 
 _ORDER = (State.WRONG, State.MISSING, State.UNKNOWN, State.CHOICE, State.RIGHT)
 
@@ -35,17 +39,20 @@ _SRV = {
 
 
 class Doctor:
-    """``host`` is this mail host; ``fetch`` gets MTA-STS policies. It takes at most some twelve seconds.
+    """``host`` is this mail host; ``fetch`` gets MTA-STS policies. It takes fourteen seconds at most.
 
     ``own``: the seeker's resolver is this suite's DNS service, which knows nothing of hosted domains but what it says
-    of them itself.
+    of them itself. ``probes``, by how they are called, look at port 25 of this host from outside.
     """
 
-    def __init__(self, seeker: Seeker, host: MailHost, fetch: Fetch, own: bool = False) -> None:
+    def __init__(
+        self, seeker: Seeker, host: MailHost, fetch: Fetch, own: bool = False, probes: Mapping[str, Probe] | None = None
+    ) -> None:
         self._seek = seeker
         self._host = host
         self._fetch = fetch
         self._own = own
+        self._probes = dict(probes or {})
         self._hostname = host.name.lower().rstrip(".")
 
     async def examine(self, domain: Domain) -> Diagnosis:
@@ -62,6 +69,7 @@ class Doctor:
         work += [self._pointer(address) for address in self._host.addresses]
         if self._hostname != domain.name and not self._hostname.endswith(f".{domain.name}"):
             work += [self._address(kind, Servers()) for kind in self._families()]
+        work += [self._port(name, probe) for name, probe in self._probes.items()] or [self._port("", None)]
         for (name, kind), records in expected.items():
             row = self._row(domain, name, kind, records, servers)
             if row is not None:
@@ -129,8 +137,9 @@ class Doctor:
     async def _plain(
         self, name: str, kind: str, expected: tuple[str, ...], servers: Servers, purpose: str, without: str
     ) -> Finding:
+        missing = State.CHOICE, f"it is not published: {without}"
         return await self._judged(
-            name, kind, expected, servers, purpose, lambda found, wanted: judge.optional(found, wanted, without)
+            name, kind, expected, servers, purpose, lambda found, wanted: judge.plain(found, wanted, missing)
         )
 
     async def _delegation(self, domain: Domain, servers: Servers, ours: Sequence[str], here: bool) -> Finding:
@@ -164,6 +173,7 @@ class Doctor:
 
     async def _address(self, kind: str, servers: Servers) -> Finding:
         expected = tuple(a for a in self._host.addresses if (":" in a) == (kind == "AAAA"))
+        missing = State.MISSING, "publish it: without it reaching this host does not work"
         if servers.addresses:
             authority, resolver = await self._both(self._hostname, kind, servers)
         else:
@@ -175,7 +185,7 @@ class Doctor:
             expected,
             authority,
             resolver,
-            lambda found: judge.exact(found, expected, "reaching this host"),
+            lambda found: judge.plain(found, expected, missing, State.WRONG),
         )
 
     async def _mx(self, name: str, expected: tuple[str, ...], servers: Servers) -> Finding:
@@ -231,8 +241,8 @@ class Doctor:
     async def _policy(self, domain: str) -> tuple[str | None, str]:
         try:
             return await self._fetch(domain), ""
-        except MailError as error:
-            return None, error.status.text
+        except PolicyUnavailable as error:
+            return None, str(error)
 
     async def _pointer(self, address: str) -> Finding:
         name = ip_address(address).reverse_pointer
@@ -248,6 +258,30 @@ class Doctor:
         ]
         rule = lambda _: judge.pointer(names, confirmed, self._hostname)  # noqa: E731
         return _finding("PTR", name, f"the name of {address}", (f"{self._hostname}.",), seen, seen, rule)
+
+    async def _port(self, name: str, probe: Probe | None) -> Finding:
+        """Can other hosts reach port 25? Only one of them can tell."""
+        seen, purpose = Seen(fault="not known"), "mail from other hosts"
+        if probe is None:
+            state, text = (
+                State.CHOICE,
+                "no probe is configured (mx.probes), so whether port 25 is open to others is not known: "
+                f"try from another network, e.g. nc -v {self._hostname} 25",
+            )
+        else:
+            purpose = f"mail from other hosts, as {name} sees it"
+            try:
+                reach = await self._seek.long(probe())
+            except ProbeUnavailable as error:
+                state, text = State.UNKNOWN, f"the probe does not say: {error}"
+            else:
+                if reach is None:
+                    state, text = State.UNKNOWN, "the probe does not answer in time"
+                else:
+                    words = (reach.address, reach.outcome, "STARTTLS" if reach.starttls else "", reach.banner)
+                    seen = Seen((" ".join(word for word in words if word),))
+                    state, text = judge.port(reach, self._host.addresses)
+        return Finding("SMTP", f"{self._hostname}:{PORT}", purpose, ("open",), seen, seen, state, text)
 
 
 def _best(authority: Seen, resolver: Seen) -> Seen:

@@ -11,6 +11,7 @@ from mailsuite.dns.mta_sts import announcements, covers, parse_policy, record_id
 from mailsuite.mailauth.dkimkey import read_key
 from mailsuite.mailauth.dmarcrecord import is_record, read_record
 from mailsuite.model.diagnosis import State
+from mailsuite.model.reach import Outcome, Reach
 from mailsuite.model.sts import StsMode
 from mailsuite.model.verdict import SpfResult
 
@@ -20,22 +21,13 @@ TERMS_NEAR = 8
 """SPF terms of 10 from which on a word of warning is due."""
 
 
-def exact(found: Sequence[str], expected: Sequence[str], purpose: str) -> Judgement:
-    """A record that must be as it is."""
+def plain(found: Sequence[str], expected: Sequence[str], missing: Judgement, other: State = State.CHOICE) -> Judgement:
+    """A record that is as expected or is not: ``missing`` when there is none, ``other`` when it says something else."""
     if not found:
-        return State.MISSING, f"publish it: without it {purpose} does not work"
+        return missing
     if same(found, expected):
         return State.RIGHT, ""
-    return State.WRONG, f"it says {' and '.join(found)}"
-
-
-def optional(found: Sequence[str], expected: Sequence[str], without: str) -> Judgement:
-    """A record that helps; ``without`` says what is missing when it is."""
-    if not found:
-        return State.CHOICE, f"it is not published: {without}"
-    if same(found, expected):
-        return State.RIGHT, ""
-    return State.CHOICE, f"it says {' and '.join(found)}"
+    return other, f"it says {' and '.join(found)}"
 
 
 def same(one: Sequence[str], other: Sequence[str]) -> bool:
@@ -163,3 +155,25 @@ def pointer(names: Sequence[str], confirmed: Sequence[str], hostname: str) -> Ju
     if confirmed:
         return State.CHOICE, f"it says {', '.join(confirmed)}, which leads back to the address"
     return State.WRONG, f"it says {', '.join(names)}, which does not lead back to the address"
+
+
+_CLOSED = {
+    Outcome.REFUSED: "the connection is refused: is mailsuite-mx running, does a firewall of this host reject it?",
+    Outcome.TIMEOUT: "no connection in time: a firewall or the provider keeps port 25 closed; many open it when asked",
+    Outcome.UNREACHABLE: "there is no way to the address: it is not this host's, or is not routed",
+}
+
+
+def port(reach: Reach, addresses: Sequence[str]) -> Judgement:
+    """Port 25 as a probe outside sees it; ``addresses`` are those of this host."""
+    if reach.outcome is Outcome.BUSY:
+        return State.UNKNOWN, "the probe was asked too often: ask again in a minute"
+    if reach.address not in addresses:
+        return State.UNKNOWN, f"the probe saw this host come from {reach.address}, which is none of its addresses"
+    if reach.outcome in _CLOSED:
+        return State.WRONG, _CLOSED[reach.outcome]
+    if reach.banner and not reach.banner.startswith("220"):
+        return State.WRONG, f"it is open, but greets with {reach.banner}"
+    if reach.banner and not reach.starttls:
+        return State.CHOICE, "it is open, but offers no STARTTLS: set tls.certificate"
+    return State.RIGHT, ""

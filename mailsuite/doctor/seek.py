@@ -16,7 +16,7 @@ from mailsuite.model.errors import LookupFailed, MailError
 SERVERS = 3
 """So many of a domain's servers are asked."""
 
-SEARCH = 4.0
+SEARCH = 3.5
 """Seconds within which the domain's servers must be found."""
 
 LONG = 6.0

@@ -14,7 +14,7 @@ class IZoneSource(Interface):
     """Hosted domains and their custom records, under a generation number that rises with each change."""
 
     async def generation() -> int:
-        """Cheap to ask: once a second."""
+        """Cheap to ask: twice a second."""
 
     async def domains() -> Sequence[Domain]:
         """The domains for which records are generated."""

@@ -67,6 +67,10 @@ class PolicyUnavailable(Exception):
     """The MTA-STS policy of a domain cannot be fetched or read now; the text says why."""
 
 
+class ProbeUnavailable(Exception):
+    """A probe of port 25 does not say what it sees; the text says why."""
+
+
 class Conflict(Exception):
     """What is to be made exists already, e.g. a domain or an account; the text says which."""
 

@@ -21,12 +21,12 @@ from mailsuite.interfaces.zones import IZoneSource
 from mailsuite.model.account import Domain
 from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.zone import Record, Zone
-from mailsuite.net.dns_pace import Pace
+from mailsuite.net.dns_pace import Pace, uncollected
 from mailsuite.net.dns_zone_files import ZoneFiles
 from mailsuite.runtime.threads import Threads
 
-INTERVAL = 1.0
-"""Seconds between two looks at the generation."""
+INTERVAL = 0.5
+"""Seconds between two looks at the generation: a change is to be served within a second, and building takes time."""
 
 
 class DnsAuthority(Service):
@@ -55,7 +55,7 @@ class DnsAuthority(Service):
         self._serve = serve
         self._host = host
         self._networks = tuple(networks)
-        self._files = ZoneFiles(directory)
+        self._files = None if directory is None else ZoneFiles(directory)
         self.changed: Callable[[Mapping[str, int]], None] | None = None
         """Told the serials by origin of what is served, after each change."""
         self._builder = TableBuilder()
@@ -70,7 +70,7 @@ class DnsAuthority(Service):
         self._done: Deferred[None] | None = None
 
     def startService(self) -> None:
-        """Look at the store now and once a second."""
+        """Look at the store now and twice a second."""
         super().startService()
         self._done = Deferred.fromCoroutine(self._run())
 
@@ -100,10 +100,11 @@ class DnsAuthority(Service):
         """Build and serve a new table if the generation has changed. Never raises."""
         try:
             generation = await self._source.generation()
-            changed = await self._threads.run(self._files.look)
+            changed = self._files is not None and await self._threads.run(self._files.look)
             if generation != self._generation or changed:
                 domains, records = await self._source.domains(), await self._source.records()
-                built, serials = await self._threads.run(self._build, domains, records, generation)
+                with uncollected():
+                    built, serials = await self._threads.run(self._build, domains, records, generation)
                 self._serve(built.table)
                 self._generation = generation
                 self._tell(built.faults)
@@ -133,7 +134,8 @@ class DnsAuthority(Service):
         for zone in hosted:
             if zone.origin == origin:
                 return self._serials.settled(zone)
-        return next((zone for zone in self._files.zones.values() if zone.origin == origin), None)
+        files = self._files.zones if self._files is not None else {}
+        return next((zone for zone in files.values() if zone.origin == origin), None)
 
     def _zones(
         self, domains: Sequence[Domain], records: Sequence[Record], generation: int
@@ -146,14 +148,15 @@ class DnsAuthority(Service):
     ) -> tuple[Built, dict[str, int]]:
         hosted, faults = self._zones(domains, records, generation)
         zones = self._serials.settle(hosted, self._reactor.seconds())
-        faults |= self._files.faults
-        origins = {zone.origin for zone in zones}
-        for path, zone in self._files.zones.items():
-            if zone.origin in origins:
-                faults[path] = f"{zone.origin} is served already; add records to it by mailctl dns record"
-            else:
-                origins.add(zone.origin)
-                zones.append(zone)
+        if self._files is not None:
+            faults |= self._files.faults
+            origins = {zone.origin for zone in zones}
+            for path, zone in self._files.zones.items():
+                if zone.origin in origins:
+                    faults[path] = f"{zone.origin} is served already; add records to it by mailctl dns record"
+                else:
+                    origins.add(zone.origin)
+                    zones.append(zone)
         built = self._builder.build(zones, Pace() if self._generation is not None else lambda: None)
         serials = {zone.origin: zone.serial for zone in zones if zone.origin not in built.faults}
         return Built(built.table, {**faults, **built.faults}), serials

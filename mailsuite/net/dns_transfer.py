@@ -9,14 +9,13 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import dns.name
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, TimeoutError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
-from mailsuite.dns.forward import Server
-from mailsuite.dns.transfer import Refused, Transfers, changed, is_signed, is_transfer, messages, notified
+from mailsuite.dns.notify import Notice, changed
+from mailsuite.dns.transfer import Refused, Secondary, Transfers, is_signed, is_transfer, messages
 from mailsuite.model.zone import Zone
 from mailsuite.runtime.threads import Threads
 
@@ -35,19 +34,21 @@ class _Sender(DatagramProtocol):
     transport: Any
 
     def __init__(self) -> None:
-        self.waiting: dict[tuple[int, str], Deferred[str]] = {}
+        self.waiting: dict[tuple[int, str], tuple[Notice, Deferred[str]]] = {}
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         key = int.from_bytes(datagram[:2], "big"), addr[0]
-        answer = self.waiting.get(key)
-        rcode = notified(datagram, key[0])
-        if answer is not None and rcode is not None:
+        if key not in self.waiting:
+            return
+        notice, answer = self.waiting[key]
+        said = notice.judge(datagram)
+        if said is not None:
             del self.waiting[key]
-            answer.callback(rcode)
+            answer.callback(said)
 
 
 class ZoneTransfers(Service):
-    """Gives zones to ``secondaries`` and tells them of changes; ``transfers`` reads their queries."""
+    """Gives zones to ``secondaries`` and tells them of changes."""
 
     log = Logger()
 
@@ -56,21 +57,18 @@ class ZoneTransfers(Service):
         reactor: Any,
         threads: Threads,
         zone: FindZone,
-        secondaries: Sequence[Server],
-        transfers: Transfers,
+        secondaries: Sequence[Secondary],
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._reactor = reactor
         self._threads = threads
         self._zone = zone
         self._secondaries = tuple(secondaries)
-        self._hosts = frozenset(server[0] for server in secondaries)
-        self._transfers = transfers
+        self._transfers = Transfers(secondaries)
         self._random = random
-        self._signers: dict[str, dns.name.Name] = {}  # the keys by which secondaries have signed
         self._serials: Mapping[str, int] = {}
         self._senders: dict[bool, _Sender] = {}
-        self._turns = {server: DeferredSemaphore(AT_ONCE) for server in secondaries}
+        self._turns = {secondary: DeferredSemaphore(AT_ONCE) for secondary in secondaries}
         self._telling: set[Deferred[None]] = set()
 
     def startService(self) -> None:
@@ -81,17 +79,14 @@ class ZoneTransfers(Service):
 
     def wants(self, message: bytes, host: str) -> bool:
         """Is it a query for a whole zone from one who may have it?"""
-        return self._knows(host) and is_transfer(message)
-
-    def _knows(self, host: str) -> bool:
-        return host.removeprefix("::ffff:") in self._hosts
+        return self._transfers.knows(host) and is_transfer(message)
 
     def signed(self, message: bytes, response: bytes, host: str) -> bytes:
         """Our response, signed when it is for a secondary that signed its query."""
-        if not is_signed(message) or not self._knows(host):
+        if not is_signed(message) or not self._transfers.knows(host):
             return response
         try:
-            return self._transfers.sign(message, response)
+            return self._transfers.sign(message, response, host)
         except Refused as refused:
             self.log.warn("query of {secondary} refused: {reason}", secondary=host, reason=str(refused))
             return refused.response
@@ -99,15 +94,13 @@ class ZoneTransfers(Service):
     async def give(self, message: bytes, host: str) -> list[bytes]:
         """The messages of the transfer, or the one that refuses it."""
         try:
-            query, origin = self._transfers.accept(message)
+            query, origin = self._transfers.accept(message, host)
             zone = await self._zone(origin)
             if zone is None:
                 raise self._transfers.refuse(query, f"{origin} is not served here")
         except Refused as refused:
             self.log.warn("transfer to {secondary} refused: {reason}", secondary=host, reason=str(refused))
             return [refused.response]
-        if query.keyname is not None:
-            self._signers[host.removeprefix("::ffff:")] = query.keyname
         made: list[bytes] = await self._threads.run(lambda: list(messages(query, zone)))
         self.log.info("zone {origin} given to {secondary}", origin=origin, secondary=host, messages=len(made))
         return made
@@ -119,51 +112,49 @@ class ZoneTransfers(Service):
         if not self.running:
             return
         for origin in news:
-            for server in self._secondaries:
-                telling = Deferred.fromCoroutine(self._tell(origin, server, serials[origin]))
+            for secondary in self._secondaries:
+                telling = Deferred.fromCoroutine(self._tell(origin, secondary, serials[origin]))
                 self._telling.add(telling)
                 telling.addErrback(lambda failure: failure.trap(CancelledError))
                 telling.addBoth(lambda _, done: self._telling.discard(done), telling)
 
-    async def _tell(self, origin: str, server: Server, serial: int) -> None:
-        turn: Deferred[DeferredSemaphore] = self._turns[server].acquire()
+    async def _tell(self, origin: str, secondary: Secondary, serial: int) -> None:
+        turn: Deferred[DeferredSemaphore] = self._turns[secondary].acquire()
         await turn
+        host = secondary.server[0]
         try:
             for patience in TRIES:
                 if self._serials.get(origin) != serial or not self.running:
                     return  # a newer word is on its way
-                answer = await self._once(origin, server, patience)
-                if answer is None:
-                    continue
-                if answer:
+                said = await self._once(origin, secondary, patience)
+                if said:
                     self.log.warn(
-                        "{secondary} refuses NOTIFY for {origin}: {answer}",
-                        secondary=server[0],
-                        origin=origin,
-                        answer=answer,
+                        "{secondary} refuses NOTIFY for {origin}: {said}", secondary=host, origin=origin, said=said
                     )
-                return
-            self.log.warn("{secondary} does not answer NOTIFY for {origin}", secondary=server[0], origin=origin)
+                if said is not None:
+                    return
+            self.log.warn("{secondary} does not answer NOTIFY for {origin}", secondary=host, origin=origin)
         finally:
-            self._turns[server].release()
+            self._turns[secondary].release()
 
-    async def _once(self, origin: str, server: Server, patience: float) -> str | None:
-        """How the secondary answers, None: not within ``patience`` seconds."""
-        six = ":" in server[0]
+    async def _once(self, origin: str, secondary: Secondary, patience: float) -> str | None:
+        """What the secondary says, as Notice.judge has it; None when it says nothing."""
+        host = secondary.server[0]
+        six = ":" in host
         sender = self._senders.get(six)
         if sender is None:
             sender = self._senders[six] = _Sender()
             self._reactor.listenUDP(0, sender, interface="::" if six else "0.0.0.0")  # noqa: S104 - to send from
         id = int.from_bytes(self._random(2), "big")
-        answer: Deferred[str] = Deferred()
-        sender.waiting[id, server[0]] = answer
+        notice, answer = Notice(origin, id, secondary.key), Deferred[str]()
+        sender.waiting[id, host] = notice, answer
         try:
-            sender.transport.write(self._transfers.notify(origin, id, self._signers.get(server[0])), server)
+            sender.transport.write(notice.wire, secondary.server)
             return await answer.addTimeout(patience, self._reactor)
         except (TimeoutError, OSError):
             return None
         finally:
-            sender.waiting.pop((id, server[0]), None)
+            sender.waiting.pop((id, host), None)
 
     def stopService(self) -> Deferred[Any] | None:
         """Tell nobody any more."""

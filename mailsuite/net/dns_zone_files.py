@@ -17,7 +17,7 @@ class ZoneFiles:
     ``zones`` are the zones by the files' paths, the last good one of each; ``faults`` say what is wrong with a file.
     """
 
-    def __init__(self, directory: Path | None) -> None:
+    def __init__(self, directory: Path) -> None:
         self.zones: dict[str, Zone] = {}
         self.faults: dict[str, str] = {}
         self._directory = directory
@@ -25,8 +25,6 @@ class ZoneFiles:
 
     def look(self) -> bool:
         """Read what changed since the last look; did anything?"""
-        if self._directory is None:
-            return False
         try:
             paths = sorted(self._directory.glob("*.zone"))
         except OSError as error:

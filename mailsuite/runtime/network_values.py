@@ -15,7 +15,7 @@ _SOCKET_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}\Z")
 
 
 class ServerAddress(NamedTuple):
-    """An IP and a port: what a socket connects to."""
+    """An IP, or a name where one may stand, and a port: what a socket connects to."""
 
     host: str
     port: int
@@ -120,10 +120,28 @@ def name_server(value: object) -> ServerAddress:
         return ServerAddress(ip(host), port)
 
 
-def target(value: object) -> str:
-    """``host:port`` of a route; the host is a name or an IP (IPv6 in brackets)."""
+class Secondary(NamedTuple):
+    """A server that copies our zones, and the name of the key that it shares with us; "" is none."""
+
+    server: ServerAddress
+    key: str
+
+
+def secondary(value: object) -> Secondary:
+    """``192.0.2.54``, or ``192.0.2.54:5353 KEY`` with the name of a key."""
+    at, _, key = text(value).strip().partition(" ")
+    return Secondary(name_server(at), domain_name(key) if key else "")
+
+
+def probe(value: object) -> ServerAddress:
+    """``host:port``; the host is a name or an IP (IPv6 in brackets)."""
     host, port = _split(value)
     try:
-        return str(ServerAddress(ip(host), port))
+        return ServerAddress(ip(host), port)
     except ValueError:
-        return f"{domain_name(host)}:{port}"
+        return ServerAddress(domain_name(host), port)
+
+
+def target(value: object) -> str:
+    """The same, of a route."""
+    return str(probe(value))

@@ -16,6 +16,7 @@ from mailsuite.runtime import setting_values as read
 from mailsuite.runtime.network_values import (
     Listen,
     Network,
+    Secondary,
     ServerAddress,
     ip,
     ipv4,
@@ -23,7 +24,9 @@ from mailsuite.runtime.network_values import (
     listen,
     name_server,
     network,
+    probe,
     reverse_network,
+    secondary,
 )
 
 Count = Annotated[int, read.whole(1)]
@@ -75,7 +78,8 @@ class Mx(Struct, frozen=True, kw_only=True):
 
     ``max_sessions`` counts the connections at one time, ``max_sessions_per_network`` those from one /24 or /64, and so
     do the rates a minute and ``unknown_recipients`` (in ten minutes). ``exempt`` networks are not judged at all,
-    ``proxy_from`` are the balancers that say who the client is.
+    ``proxy_from`` are the balancers that say who the client is. ``probes`` are asked whether port 25 is open to others,
+    ``probe_listen`` is where others may ask us.
     """
 
     listen: Listens = (Listen(inherited="smtp"),)
@@ -90,6 +94,8 @@ class Mx(Struct, frozen=True, kw_only=True):
     exempt: Networks = _LOOPBACK
     proxy_from: Networks = ()
     bare_newline: Annotated[str, read.one_of("reject", "normalise")] = "reject"
+    probes: Annotated[tuple[ServerAddress, ...], read.many(probe)] = ()
+    probe_listen: Listens = ()
 
 
 class Msa(Struct, frozen=True, kw_only=True):
@@ -164,7 +170,7 @@ class Dns(Struct, frozen=True, kw_only=True):
     names, which ``upstreams`` look up. ``resolver`` None is this service. ``reverse`` are networks whose reverse names
     are ours, ``zones`` a directory of zone files, ``caa`` who may issue certificates, ``mta_sts`` the mode of our own
     policies.
-    ``secondaries`` may transfer our zones, signed by a key of ``transfer_keys`` when there is such a file. Rates of 0
+    ``secondaries`` may transfer our zones, each signed by its key of ``transfer_keys`` when it has one. Rates of 0
     are no limits; ``responses_per_second`` holds for each network that is not of ``clients``.
     """
 
@@ -179,7 +185,7 @@ class Dns(Struct, frozen=True, kw_only=True):
     zones: Annotated[Path | None, read.absolute_path] = None
     caa: Annotated[tuple[str, ...], read.many(read.domain_name)] = ()
     mta_sts: Annotated[str, read.one_of("off", "testing", "enforce")] = "testing"
-    secondaries: Annotated[tuple[ServerAddress, ...], read.many(name_server)] = ()
+    secondaries: Annotated[tuple[Secondary, ...], read.many(secondary)] = ()
     transfer_keys: Annotated[Path | None, read.readable_file] = None
     responses_per_second: Annotated[int, read.whole(0)] = 200
     client_queries_per_second: Annotated[int, read.whole(0)] = 500
@@ -198,10 +204,14 @@ class Dns(Struct, frozen=True, kw_only=True):
 
 
 class Web(Struct, frozen=True, kw_only=True):
-    """The webmail. A session ends ``session_idle`` after its last use and ``session_max`` after its login."""
+    """The webmail. A session ends ``session_idle`` after its last use and ``session_max`` after its login.
+
+    ``proxies`` are believed when they say in X-Forwarded-For who the client is.
+    """
 
     listen: Listens = (Listen(inherited="http"),)
     public_url: Annotated[str, read.web_origin] = ""
     title: Name = ""
+    proxies: Networks = _LOOPBACK
     session_idle: Time = 7 * _DAY
     session_max: Time = 30 * _DAY

@@ -183,6 +183,7 @@ class _Reading:
         taken: dict[object, str] = {}
         for section, key in (
             ("mx", "listen"),
+            ("mx", "probe_listen"),
             ("msa", "listen"),
             ("msa", "listen_tls"),
             ("web", "listen"),

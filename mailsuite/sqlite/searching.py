@@ -13,6 +13,9 @@ from mailsuite.model.message import Cursor
 from mailsuite.model.query import Condition, Field, In, Is, Query, Text
 from mailsuite.model.terms import PREFIX_LENGTH, is_paired, terms
 
+SMALL = 2000
+"""A list of so many conversations is looked through whole, when there is no word that leads to the messages."""
+
 PER_SECOND = 256
 """Messages are numbered by time: so many to the second."""
 
@@ -54,9 +57,10 @@ def found(c: Connection, account: str, query: Query, before: Cursor | None, limi
     """The next conversations below the cursor, each at its newest match."""
     statement = _statement(account, query)
     last = number_of(c, account, before)
+    place = "" if statement.worded else _smallest(c, account, query)
     seen: set[str] = set()
     hits: list[Found] = []
-    for hit in statement.run(c, last):
+    for hit in statement.run_in(c, account, place, last) if place else statement.run(c, last):
         if hit.conversation in seen:
             continue
         seen.add(hit.conversation)
@@ -77,6 +81,34 @@ def number_of(c: Connection, account: str, cursor: Cursor | None) -> int:
     return first_number(cursor.last_at) if row is None else row[0]
 
 
+def _smallest(c: Connection, account: str, query: Query) -> str:
+    """The smallest list in which all that is found must be, "" when none is small."""
+    sizes = {
+        place: len(
+            c.execute(
+                "SELECT 1 FROM conversation_folder INDEXED BY conversation_folder_page"
+                " WHERE account = ? AND folder = ? AND count > 0 LIMIT ?",
+                (account, place, SMALL + 1),
+            ).fetchall()
+        )
+        for place in _lists(query)
+    }
+    place = min(sizes, key=lambda name: sizes[name], default="")
+    return place if place and sizes[place] <= SMALL else ""
+
+
+def _lists(query: Query) -> Iterator[str]:
+    """The lists that a message must be in, or its conversation, for the query to hold."""
+    for group in query.groups:
+        if len(group) == 1 and not group[0].negated:
+            condition = group[0]
+            if isinstance(condition, In) and condition.place:
+                yield condition.place
+            # The view shows no conversation for a flag in trash or spam.
+            elif isinstance(condition, Is) and condition.what == "starred" and query.hides_trash:
+                yield STARRED
+
+
 def _shown_before(c: Connection, statement: _Statement, account: str, conversation: str, last: int) -> bool:
     """Does a newer message of the conversation match, so that an earlier page has it?"""
     newer = c.execute(
@@ -89,11 +121,27 @@ def _shown_before(c: Connection, statement: _Statement, account: str, conversati
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
+    """``worded``: ``match`` says more than whose the message is."""
+
     match: str
     where: str
     values: tuple[Any, ...]
     lowest: int
     highest: int
+    worded: bool
+
+    def run_in(self, c: Connection, account: str, place: str, below: int) -> Iterator[Found]:
+        """As ``run``, for a statement without a word, from the conversations of a list that is small."""
+        rows = c.execute(
+            "SELECT m.number, m.id, m.conversation, m.received_at"  # noqa: S608
+            " FROM conversation_folder f INDEXED BY conversation_folder_page"
+            " CROSS JOIN message m INDEXED BY message_conversation"
+            " ON m.account = f.account AND m.conversation = f.conversation"
+            f" WHERE f.account = ? AND f.folder = ? AND f.count > 0 AND m.number < ? AND m.number >= ? AND {self.where}"
+            " ORDER BY m.number DESC",
+            (account, place, min(below, self.highest), self.lowest, *self.values),
+        )
+        return (Found(*row) for row in rows)
 
     def run(self, c: Connection, below: int, lowest: int = 0) -> Iterator[Found]:
         """Matching messages from the newest on, numbered from ``lowest`` to below ``below``."""
@@ -139,11 +187,12 @@ def _statement(account: str, query: Query) -> _Statement:
         if bound:
             where.append(column)
             values.append(bound)
+    worded = bool(wanted or unwanted)
     match = " AND ".join(wanted) or f'"{prefix}"'
     if unwanted:
         match = f"({match}) NOT ({' OR '.join(unwanted)})"
     highest = first_number(query.before) + _LATE if query.before else _LAST
-    return _Statement(match, " AND ".join(where), tuple(values), first_number(query.after), highest)
+    return _Statement(match, " AND ".join(where), tuple(values), first_number(query.after), highest, worded)
 
 
 def _either(group: Sequence[Condition], matches: Sequence[str], prefix: str) -> str:

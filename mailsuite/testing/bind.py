@@ -12,26 +12,29 @@ from mailsuite.testing.ports import free_port
 _CONFIGURATION = """
 options {{
   directory "{directory}";
-  pid-file "{directory}/pid";
-  session-keyfile "{directory}/session.key";
+  pid-file none;
+  session-keyfile none;
+  managed-keys-directory "{directory}";
   listen-on port {port} {{ 127.0.0.1; }};
   listen-on-v6 {{ none; }};
   recursion no;
+  notify no;
   dnssec-validation no;
 }};
 controls {{ }};
 logging {{
-  channel all {{ file "{directory}/log"; severity info; }};
+  channel all {{ file "{directory}/log"; severity info; print-category yes; }};
   category default {{ all; }};
 }};
-key "{name}" {{ algorithm {algorithm}; secret "{secret}"; }};
+key "{key[0]}" {{ algorithm {key[1]}; secret "{key[2]}"; }};
 """
 
 _ZONE = """
 zone "{origin}" {{
   type secondary;
   file "{directory}/{number}.zone";
-  primaries {{ 127.0.0.1 port {primary} key "{name}"; }};
+  masterfile-format text;
+  primaries {{ 127.0.0.1 port {primary} key "{key}"; }};
 }};
 """
 
@@ -42,14 +45,13 @@ def bind_available() -> bool:
 
 
 class BindSecondary(NameServer):
-    """Fetches ``zones`` from that port of 127.0.0.1; ``key`` is name, algorithm, base64."""
+    """Fetches zones from the server at 127.0.0.1 and ``primary``; ``key`` is name, algorithm, base64."""
 
     def __init__(
         self, zones: Sequence[Zone], directory: Path, primary: int, key: tuple[str, str, str], port: int = 0
     ) -> None:
         port = port or free_port()
-        name, algorithm, secret = key
-        text = _CONFIGURATION.format(directory=directory, port=port, name=name, algorithm=algorithm, secret=secret)
+        text = _CONFIGURATION.format(directory=directory, port=port, key=key)
         for number, zone in enumerate(zones):
-            text += _ZONE.format(origin=zone.origin, directory=directory, number=number, primary=primary, name=name)
-        super().__init__(["named", "-f"], text, directory, zones[-1].origin, port=port)
+            text += _ZONE.format(origin=zone.origin, directory=directory, number=number, primary=primary, key=key[0])
+        super().__init__(["named", "-f", "-n", "1"], text, directory, zones[0].origin, port=port)

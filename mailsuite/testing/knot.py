@@ -39,8 +39,8 @@ remote:
 acl:
   - id: notify
     address: 127.0.0.1
-{signed}
     action: notify
+{signed}
 """
 
 
@@ -52,8 +52,7 @@ def knot_available() -> bool:
 class Knot(NameServer):
     """Serves ``zones``.
 
-    With ``primary`` it fetches them from that port of 127.0.0.1, by ``key`` (name, algorithm, base64) if there is one;
-    a NOTIFY must be signed with it then.
+    With ``primary`` it fetches them from that port of 127.0.0.1, by ``key`` (name, algorithm, base64) if there is one.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A real name server as a child, without privileges: what NSD, Knot and Unbound have in common."""
+"""A real name server as a child, without privileges: what BIND, NSD, Knot and Unbound have in common."""
 
 from __future__ import annotations
 

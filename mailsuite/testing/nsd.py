@@ -21,6 +21,7 @@ server:
   xfrdir: "{directory}"
   zonelistfile: "{directory}/zone.list"
   logfile: "{directory}/log"
+  verbosity: 2
   server-count: 1
   rrl-ratelimit: 0
 remote-control:
@@ -59,10 +60,7 @@ class Nsd(NameServer):
 
 
 class NsdSecondary(Nsd):
-    """Fetches zones from the server at 127.0.0.1 and ``primary``; ``key`` is name, algorithm, base64.
-
-    With a key it obeys no NOTIFY but one signed with it.
-    """
+    """Fetches zones from the server at 127.0.0.1 and ``primary``; ``key`` is name, algorithm, base64."""
 
     def __init__(
         self,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,7 +47,8 @@ class WebApp:
 
     ``assets`` is the folder webroot; ``public_url`` is how browsers reach us, its scheme decides whether the cookie
     is a secure one; ``brand`` is the name shown; ``random`` gives n random bytes; ``health`` says of each part of
-    the suite "ok" or what is wrong; ``metrics`` gives the figures for Prometheus; ``policies`` are those of MTA-STS.
+    the suite "ok" or what is wrong; ``metrics`` gives the figures for Prometheus; ``policies`` are those of MTA-STS;
+    ``proxies`` are believed when they say in X-Forwarded-For who the client is.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class WebApp:
         health: Callable[[], Awaitable[Mapping[str, str]]],
         metrics: Callable[[], Awaitable[bytes]],
         policies: PolicyPage,
+        proxies: Sequence[IPv4Network | IPv6Network],
     ) -> None:
         url = urlsplit(public_url)
         self._origin = f"{url.scheme}://{url.netloc}".lower()
@@ -83,6 +86,7 @@ class WebApp:
         self._health = Health(health)
         self._metrics = MetricsPage(metrics)
         self._policies = policies
+        self._proxies = proxies
 
     def site(self, reactor: IReactorTime) -> WebSite:
         """A factory for HTTP connections, which runtime's Listener can drain."""
@@ -114,7 +118,7 @@ class WebApp:
         route("/mail/<folder>/since", self._mail.since)
         route("/mail/<folder>/t/<conversation>", self._conversation.conversation)
         klein.handle_errors(Exception)(self._not_routed)
-        return WebSite(Front(klein.resource(), self._errors, self._https), streams, reactor)
+        return WebSite(Front(klein.resource(), self._errors, self._https), streams, reactor, self._proxies)
 
     async def _asset(self, request: Request, version: str, name: str) -> bytes:
         return self._assets.serve(request, version, name)

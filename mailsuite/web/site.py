@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 from klein.resource import KleinResource
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import Resource
@@ -35,6 +38,21 @@ class WebRequest(Request):
         super().__init__(channel, *args, **kwargs)
         site: WebSite = channel.factory
         self._deadline = site.clock.callLater(WHOLE_REQUEST, self._give_up)
+
+    def getClientAddress(self) -> Any:
+        """Who asks; behind a proxy that is believed, the last one in X-Forwarded-For that is no such proxy."""
+        address = super().getClientAddress()
+        site: WebSite = self.channel.factory
+        if not site.believes(getattr(address, "host", "")):
+            return address
+        for name in reversed((self.getHeader("x-forwarded-for") or "").split(",")):
+            try:
+                client = str(ip_address(name.strip()))
+            except ValueError:
+                return address
+            if not site.believes(client):
+                return (IPv6Address if ":" in client else IPv4Address)("TCP", client, 0)
+        return address
 
     def gotLength(self, length: int | None) -> None:
         """The header is there: ``length`` of the content, None when it comes in chunks."""
@@ -109,16 +127,28 @@ class Front(Resource):
 class WebSite(Site):
     """The factory. It writes no access log: paths tell whom one writes to."""
 
-    def __init__(self, front: Front, streams: Streams, reactor: IReactorTime) -> None:
+    def __init__(
+        self,
+        front: Front,
+        streams: Streams,
+        reactor: IReactorTime,
+        proxies: Sequence[IPv4Network | IPv6Network] = (),
+    ) -> None:
         super().__init__(front, requestFactory=WebRequest, timeout=IDLE, reactor=reactor)
         self.displayTracebacks = False
         self.clock = reactor
         self._streams = streams
+        self._proxies = proxies
         self._busy: set[Request] = set()
         self._idle: list[Deferred[None]] = []
 
     def log(self, request: object) -> None:
         """Nothing: see above."""
+
+    def believes(self, host: str) -> bool:
+        """Is this a proxy of ours? What comes by a socket in the file system ("") does."""
+        address = ip_address(host.partition("%")[0].removeprefix("::ffff:")) if host else None
+        return address is None or any(address in network for network in self._proxies)
 
     def getResourceFor(self, request: Request) -> Any:
         """A request begins."""

@@ -16,13 +16,14 @@ from mailsuite.dns.mta_sts import policy_text
 from mailsuite.dns.records import MailHost, hosted_zones, text_of
 from mailsuite.dns.resolve import Delegation
 from mailsuite.dns.zonefile import read_zone_file, write_zone_file
-from mailsuite.doctor.examine import Doctor
+from mailsuite.doctor.examine import Doctor, Probe
 from mailsuite.doctor.seek import Seeker
 from mailsuite.interfaces.resolver import Answer, INameResolver
 from mailsuite.login.keys import new_dkim_keys
 from mailsuite.model.account import Domain
 from mailsuite.model.diagnosis import Diagnosis, Finding, State
-from mailsuite.model.errors import Deferral, LookupFailed
+from mailsuite.model.errors import LookupFailed, PolicyUnavailable, ProbeUnavailable
+from mailsuite.model.reach import Outcome, Reach
 from mailsuite.model.zone import Record, Zone
 from mailsuite.testing.fake_resolver import FakeResolver
 
@@ -51,6 +52,7 @@ class DoctorCase(TestCase):
         self.at: dict[str, Any] = {}
         self.said: Delegation | None = None
         self.own = False
+        self.probes: dict[str, Probe] = {"probe.test:2510": self.probe}
         self.policy: Callable[[], str] = lambda: policy_text(HOST.name, "enforce")
 
     async def within(self, seconds: float, work: Any) -> Any:
@@ -85,7 +87,11 @@ class DoctorCase(TestCase):
     async def examine(self, host: MailHost = HOST, domain: Domain = ALPHA) -> Diagnosis:
         """Examine alpha.example."""
         seeker = Seeker(self.world, lambda ip: self.at.get(ip, self.world), self.above, self.within)
-        return await Doctor(seeker, host, self.fetch, self.own).examine(domain)
+        return await Doctor(seeker, host, self.fetch, self.own, self.probes).examine(domain)
+
+    async def probe(self) -> Reach:
+        """Somebody outside reaches us."""
+        return Reach(Outcome.REACHABLE, ADDRESS, True, "220 mail.alpha.example ESMTP")
 
     async def above(self, ip: str, domain: str) -> Delegation:
         """The server of example says what a test wants."""
@@ -245,7 +251,7 @@ class WrongTests(DoctorCase):
         """Sts."""
 
         def unreachable() -> str:
-            raise Deferral(451, "4.7.5", "the certificate of mta-sts.alpha.example has expired")
+            raise PolicyUnavailable("the certificate of mta-sts.alpha.example has expired")
 
         name = "_mta-sts.alpha.example"
         self.publish(self.zones())
@@ -401,3 +407,59 @@ class SlowTests(DoctorCase):
         diagnosis = await self.examine()
         self.assertEqual([f.name for f in diagnosis.findings if f.state is State.UNKNOWN], ["_dmarc.alpha.example"])
         self.assertEqual(diagnosis.bad, 0)
+
+
+class PortTests(DoctorCase):
+    """Port 25 as a probe outside sees it."""
+
+    async def port(self, probe: Probe | None) -> Finding:
+        """The one finding on it; all others are right."""
+        self.publish(self.zones())
+        self.pointers()
+        self.probes = {"probe.test:2510": probe} if probe else {}
+        diagnosis = await self.examine()
+        rest = [f for f in diagnosis.findings if f.type != "SMTP"]
+        self.assertEqual({State.RIGHT}, {f.state for f in rest})
+        return self.finding(diagnosis, "SMTP", "mail.alpha.example:25")
+
+    async def test_what_it_sees(self) -> None:
+        """Only what it saw for certain is a fault; the words say what to do."""
+        for reach, state, part in (
+            (Reach(Outcome.REACHABLE, ADDRESS, True, "220 m ESMTP"), State.RIGHT, ""),
+            (Reach(Outcome.REACHABLE, ADDRESS), State.RIGHT, ""),
+            (Reach(Outcome.REACHABLE, SIX, False, "220 m ESMTP"), State.CHOICE, "tls.certificate"),
+            (Reach(Outcome.REACHABLE, ADDRESS, False, "554 no"), State.WRONG, "554 no"),
+            (Reach(Outcome.REFUSED, ADDRESS), State.WRONG, "mailsuite-mx"),
+            (Reach(Outcome.TIMEOUT, ADDRESS), State.WRONG, "provider"),
+            (Reach(Outcome.UNREACHABLE, ADDRESS), State.WRONG, "no way"),
+            (Reach(Outcome.BUSY, ADDRESS), State.UNKNOWN, "again"),
+            (Reach(Outcome.TIMEOUT, "203.0.113.9"), State.UNKNOWN, "203.0.113.9"),
+        ):
+
+            async def probe(reach: Reach = reach) -> Reach:
+                return reach
+
+            found = await self.port(probe)
+            self.assertEqual(state, found.state, reach)
+            self.assertIn(part, found.text)
+            self.assertIn(reach.address, found.authority.data[0])
+
+    async def test_none_is_configured(self) -> None:
+        """It is said, and is no fault."""
+        found = await self.port(None)
+        self.assertEqual(State.CHOICE, found.state)
+        self.assertIn("mx.probes", found.text)
+
+    async def test_the_probe_itself_is_away(self) -> None:
+        """Unknown: that it says nothing says nothing of us."""
+
+        async def away() -> Reach:
+            raise ProbeUnavailable("it cannot be reached: refused")
+
+        async def silent() -> Reach:
+            return await Deferred()
+
+        for probe, part in ((away, "refused"), (silent, "in time")):
+            found = await self.port(probe)
+            self.assertEqual(State.UNKNOWN, found.state)
+            self.assertIn(part, found.text)

@@ -21,6 +21,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailsuite.interfaces.jobs import Taken
 from mailsuite.interfaces.notices import INotices
 from mailsuite.interfaces.schedule import Due, Limits
 from mailsuite.model.errors import DestinationDown
@@ -83,6 +84,11 @@ class NoCompareAndSet(JobStore):
         """No look at anybody's claim."""
         job = await self.job(job_id)
         return replace(job, epoch=0) if job and job.state.value == "pending" else NotClaimable(closed=True)
+
+    async def take(self, job_id: str, worker: str, now: int, until: int) -> Taken | NotClaimable:
+        """The same."""
+        job = await self.claim(job_id, worker, now, until)
+        return job if isinstance(job, NotClaimable) else Taken(job, None)
 
     async def renew(self, job_id: str, epoch: int, until: int) -> bool:
         """Nobody can lose it."""

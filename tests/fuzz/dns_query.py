@@ -11,10 +11,11 @@ from mailsuite.dns.answer import Answerer, Foreign
 from mailsuite.dns.builder import compile_table
 from mailsuite.dns.limit import slipped
 from mailsuite.dns.records import MailHost, mail_domain_zone
-from mailsuite.dns.transfer import Refused, TransferKey, Transfers, is_signed, is_transfer, messages
+from mailsuite.dns.transfer import Refused, Secondary, TransferKey, Transfers, is_signed, is_transfer, messages
 from mailsuite.model.account import DkimKey, Domain
 from mailsuite.model.zone import Record, Zone
 
+HOST = "192.0.2.54"
 KEY = TransferKey("key.alpha.example", "hmac-sha256", b"0123456789abcdef0123456789abcdef")
 
 
@@ -51,18 +52,18 @@ def check(data: bytes) -> None:
     assert response == ours._answer(query, recursion, None), query
     _sound(query, response, wire.UDP_SIZE)
     _sound(query, ours.answer_stream(query, recursion), wire.STREAM_SIZE)
-    transfers = Transfers([KEY] if flags & 2 else [])
+    transfers = Transfers([Secondary((HOST, 53), KEY if flags & 2 else None)])
     if is_transfer(query):
         try:
-            accepted, _ = transfers.accept(query)
+            accepted, _ = transfers.accept(query, HOST)
             for message in messages(accepted, zones()[0]):
-                dns.message.from_wire(message, keyring=transfers._keyring, request_mac=accepted.mac, multi=True)
+                dns.message.from_wire(message, keyring=transfers._keyrings[HOST], request_mac=accepted.mac, multi=True)
                 break
         except Refused as refused:
             dns.message.from_wire(refused.response)
     if is_signed(query) and isinstance(response, bytes):
         try:
-            transfers.sign(query, response)
+            transfers.sign(query, response, HOST)
         except Refused as refused:
             dns.message.from_wire(refused.response)
 

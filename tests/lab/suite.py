@@ -29,6 +29,7 @@ format = "text"
 
 [mx]
 listen = ["0.0.0.0:25"]
+probe_listen = ["0.0.0.0:2510"]
 require_ptr = true
 
 [msa]

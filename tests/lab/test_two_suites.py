@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 import re
 import smtplib
+import socket
 import ssl
 from email.message import EmailMessage
 
 import pytest
 
+from mailsuite.model.reach import Outcome, Reach
 from tests.flows.demo import PASSWORD, Pages, until
 from tests.lab.netns import Lab
 from tests.lab.root import RootCase
@@ -63,6 +65,15 @@ class TwoSuitesTests(RootCase):
         cls.alpha.stop()
         cls.beta.stop()
         cls.lab.down()
+
+    def test_port_25_seen_from_the_other_host(self) -> None:
+        """Beta's probe connects back to alpha, who asks, and to nobody else."""
+        with self.alpha.host.inside(), socket.create_connection((self.lab.beta.address, 2510), 10) as asking:
+            line = asking.makefile("rb").readline()
+        reach = Reach.parse(line.removesuffix(b"\r\n"))
+        self.assertEqual((reach.outcome, reach.address), (Outcome.REACHABLE, self.lab.alpha.address))
+        self.assertTrue(reach.starttls)
+        self.assertIn("220 mail.alpha.example ", reach.banner)
 
     def exchange(self, subject: str) -> list[tuple[str, Suite]]:
         """Alice writes, bob answers into the conversation: the trace at each receiver, and the sender."""

@@ -1,10 +1,9 @@
-"""Zones for secondaries: who gets one, signed and not, and real NSD and Knot that follow a change."""
+"""Zones for secondaries: who gets one, signed and not, and real BIND, NSD and Knot that follow a change."""
 
 from __future__ import annotations
 
 import socket
 import tempfile
-from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,12 @@ import dns.tsig
 import dns.zone
 import pytest
 from twisted.internet.task import deferLater
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
+from mailsuite.dns.notify import Notice
 from mailsuite.dns.records import MailHost
-from mailsuite.dns.transfer import TransferKey, Transfers
+from mailsuite.dns.transfer import Secondary, TransferKey
 from mailsuite.login.keys import new_dkim_keys
 from mailsuite.model.account import Domain
 from mailsuite.model.zone import Record, Zone
@@ -43,7 +42,6 @@ from tests.dns.building import lines
 from tests.net.dns_peers import ask, dig, framed, in_thread, query_tcp, query_udp, reactor, receive_message
 
 SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0ISE="
-OTHER = "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXIhISE="
 KEY = ("transfer.alpha.example", "hmac-sha256", SECRET)
 KEYRING = {dns.name.from_text(KEY[0]): dns.tsig.Key(KEY[0], SECRET, KEY[1])}
 WRONG = {dns.name.from_text(KEY[0]): dns.tsig.Key(KEY[0], "d3Jvbmctd3Jvbmctd3JvbmctISE=", KEY[1])}
@@ -57,8 +55,8 @@ class TransferCase(TestCase):
 
     timeout = 60
 
-    async def serve(self, *secondaries: tuple[str, int], key: bool = False, also: Sequence[str] = ()) -> None:
-        """Start; ``secondaries`` may transfer, by a signature if ``key``. ``also`` are keys that stand before it."""
+    async def serve(self, *secondaries: tuple[str, int], key: bool = False) -> None:
+        """Start; ``secondaries`` may transfer, by a signature if ``key``."""
         self.threads = Threads(reactor, "test", 1)
         self.threads.start()
         self.addCleanup(self.threads.stop)
@@ -68,9 +66,12 @@ class TransferCase(TestCase):
         self.authority = DnsAuthority(
             reactor, self.threads, self.source, self.server.reload, MailHost("mail.alpha.example", ("127.0.0.1",))
         )
-        keys = [TransferKey.parse(line) for line in (*also, *([":".join(KEY)] if key else []))]
+        shared = TransferKey.parse(":".join(KEY)) if key else None
         self.transfers = ZoneTransfers(
-            reactor, self.threads, self.authority.zone, secondaries or [("127.0.0.1", 9)], Transfers(keys)
+            reactor,
+            self.threads,
+            self.authority.zone,
+            [Secondary(server, shared) for server in secondaries or [("127.0.0.1", 9)]],
         )
         self.server.transfers = self.transfers
         self.authority.changed = self.transfers.serve
@@ -225,85 +226,85 @@ class SecondaryTests(TransferCase):
     async def follows(self, port: int) -> None:
         """The zone is there, and changes follow within seconds."""
 
-        await self.until(lambda: self.has(port, "mail.alpha.example", "127.0.0.1"), "the zone", 20)
+        async def has(name: str, address: str) -> bool:
+            response = await ask(name, "A", port)
+            return address in "".join(lines(response.answer)) and bool(response.flags & dns.flags.AA)
+
+        await self.until(lambda: has("mail.alpha.example", "127.0.0.1"), "the zone", 20)
         for n in (1, 2):
             await self.add(f"new{n}", f"192.0.2.{n}")
-            await self.until(lambda n=n: self.has(port, f"new{n}.alpha.example", f"192.0.2.{n}"), "the change", 10)
+            await self.until(lambda n=n: has(f"new{n}.alpha.example", f"192.0.2.{n}"), "the change", 10)
 
-    async def has(self, port: int, name: str, address: str) -> bool:
-        """Does the secondary say so, of its own knowledge?"""
-        response = await ask(name, "A", port)
-        return address in "".join(lines(response.answer)) and bool(response.flags & dns.flags.AA)
-
-    async def nsd(self, key: bool) -> None:
+    async def secondary(self, start: Any, available: bool, key: bool = True, theirs: tuple[str, str, str] = KEY) -> int:
+        """Start one (``start`` as NsdSecondary) that has the key ``theirs``; its port."""
+        if not available:
+            self.skipTest("it is not installed")
         port = free_port()
         await self.serve(("127.0.0.1", port), key=key)
-        nsd = await in_thread(lambda: NsdSecondary([ZONE], self.directory(), self.port, KEY if key else None, port))
-        self.addCleanup(nsd.stop)
-        await self.follows(port)
+        server = await in_thread(lambda: start([ZONE], self.directory(), self.port, theirs if key else None, port))
+        self.addCleanup(server.stop)
+        return port
 
     async def test_nsd(self) -> None:
         """By address."""
-        if not nsd_available():
-            self.skipTest("nsd is not installed")
-        await self.nsd(False)
+        await self.follows(await self.secondary(NsdSecondary, nsd_available(), key=False))
 
     async def test_nsd_signed(self) -> None:
-        """By TSIG."""
-        if not nsd_available():
-            self.skipTest("nsd is not installed")
-        await self.nsd(True)
-
-    async def test_bind_signed(self) -> None:
-        """By TSIG; BIND signs all it asks."""
-        if not bind_available():
-            self.skipTest("bind9 is not installed")
-        port = free_port()
-        await self.serve(("127.0.0.1", port), key=True)
-        bind = await in_thread(lambda: BindSecondary([ZONE], self.directory(), self.port, KEY, port))
-        self.addCleanup(bind.stop)
-        await self.follows(port)
-
-    async def test_the_key_is_the_one_that_a_secondary_uses(self) -> None:
-        """Of several: NSD, which obeys none but its own, follows; what another key signs it refuses, and we say so."""
-        if not nsd_available():
-            self.skipTest("nsd is not installed")
-        port = free_port()
-        await self.serve(("127.0.0.1", port), key=True, also=[f"first.example:hmac-sha256:{OTHER}"])
-        refusals = []
-
-        @implementer(ILogObserver)
-        def observer(event: LogEvent) -> None:
-            if "refuses NOTIFY" in (event.get("log_format") or ""):
-                refusals.append(event["answer"])
-
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
-
-        async def refused() -> bool:
-            return bool(refusals)
-
-        nsd = await in_thread(lambda: NsdSecondary([ZONE], self.directory(), self.port, KEY, port))
-        self.addCleanup(nsd.stop)
-        await self.follows(port)
-        refusals.clear()  # what it was told of before it came for the zone
-        await self.add("new3", "192.0.2.3")
-        await self.until(lambda: self.has(port, "new3.alpha.example", "192.0.2.3"), "the change", 10)
-        self.assertEqual(refusals, [])
-        self.transfers._signers.clear()
-        await self.add("late", "192.0.2.9")
-        await self.until(refused, "the warning")
-        self.assertEqual(refusals[:1], ["NOTAUTH"])
+        """By TSIG, NOTIFY too."""
+        await self.follows(await self.secondary(NsdSecondary, nsd_available()))
 
     async def test_knot_signed(self) -> None:
-        """By TSIG; Knot signs all it asks."""
-        if not knot_available():
-            self.skipTest("knot is not installed")
-        port = free_port()
-        await self.serve(("127.0.0.1", port), key=True)
-        knot = await in_thread(lambda: Knot([ZONE], self.directory(), self.port, KEY, port))
-        self.addCleanup(knot.stop)
-        await self.follows(port)
+        """By TSIG, NOTIFY too; Knot signs all it asks."""
+        await self.follows(await self.secondary(Knot, knot_available()))
+
+    async def test_bind_signed(self) -> None:
+        """By TSIG, NOTIFY too; BIND signs all it asks."""
+        await self.follows(await self.secondary(BindSecondary, bind_available()))
+
+    async def told(self, port: int, key: tuple[str, str, str] | None) -> str:
+        """What the secondary says to a NOTIFY under the key."""
+        notice = Notice("alpha.example.", 7, key and TransferKey.parse(":".join(key)))
+
+        def work() -> str:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.settimeout(10)
+                sender.sendto(notice.wire, ("127.0.0.1", port))
+                said = notice.judge(sender.recv(4096))
+            return "alien" if said is None else said
+
+        said: str = await in_thread(work)
+        return said
+
+    async def test_each_refuses_a_notify_that_is_not_signed_with_its_key(self) -> None:
+        """Ours is accepted; one under a wrong secret, an unknown key or none is not.
+
+        BIND takes an unsigned one from the address of its primary.
+        """
+        wrong, unknown = (*KEY[:2], "d3Jvbmctd3Jvbmctd3JvbmctISE="), ("other.key", *KEY[1:])
+        for start, available, unsigned in (
+            (NsdSecondary, nsd_available(), {"NOTAUTH", "REFUSED"}),
+            (Knot, knot_available(), {"NOTAUTH", "REFUSED"}),
+            (BindSecondary, bind_available(), {""}),
+        ):
+            port = await self.secondary(start, available)
+            self.assertEqual("", await self.told(port, KEY), start)
+            self.assertIn(await self.told(port, wrong), {"NOTAUTH", "REFUSED"}, start)
+            self.assertIn(await self.told(port, unknown), {"NOTAUTH", "REFUSED"}, start)
+            self.assertIn(await self.told(port, None), unsigned, start)
+
+    async def test_a_refused_notify_is_told(self) -> None:
+        """In the log, once, with the secondary, the zone and what it said."""
+        events: list[LogEvent] = []
+        observer: Any = events.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        await self.secondary(NsdSecondary, nsd_available(), theirs=(*KEY[:2], "d3Jvbmctd3Jvbmctd3JvbmctISE="))
+        await self.add("new", "192.0.2.1")
+
+        async def refused() -> bool:
+            return any("refuses NOTIFY" in (event.get("log_format") or "") for event in events)
+
+        await self.until(refused, "the refusal")
 
     async def test_one_that_is_down_does_not_hold_up_the_others(self) -> None:
         """Many zones that a dead server is to be told of, and NSD follows all the same."""

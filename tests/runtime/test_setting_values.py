@@ -120,7 +120,9 @@ class ReadersTests(SynchronousTestCase):
             network_values.network,
             network_values.listen,
             network_values.name_server,
+            network_values.secondary,
             network_values.target,
+            network_values.probe,
         ):
             try:
                 reader(value)

@@ -184,6 +184,17 @@ class ShapeTests(TestCase):
         }
         self.assert_searches(walks)
 
+    async def test_search_in_a_list(self) -> None:
+        """Without a word the rows of a small list lead to the messages; those that fit are sorted."""
+        await self.messages.file(filing("k"))
+        search = MailSearch(self.store)
+        await search.index()
+        await self.trace(True)
+        await search.search("bob", Query(((In(INBOX),), (Is("unread"),))), None, 1)
+        plans = {text: plan for text, plan in (await self.plans()).items() if "'main'.'message_index" not in text}
+        self.assertTrue(any("conversation_folder_page" in step for plan in plans.values() for step in plan))
+        self.assert_searches(plans, ("ORDER BY m.number",))
+
     async def test_directory(self) -> None:
         """Accounts and sessions are found by key; what is small may be read whole."""
         await self.directory.add_domain(domain(keys=1))

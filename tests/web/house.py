@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
+from ipaddress import ip_network
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -158,6 +159,7 @@ class House:
             health=self._health,
             metrics=self._figures,
             policies=PolicyPage(self._hosts, "mail.alpha.example", "enforce"),
+            proxies=[ip_network("127.0.0.0/8")],
         )
         self.site = app.site(self.reactor)
         port.factory = self.site

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
@@ -48,6 +50,30 @@ class LoginTests(WebCase):
         self.assertEqual((answer.code, answer.header("retry-after")), (429, "600"))
         self.assertIn('role="alert"', answer.text)
         await self.house.visitor("bob@alpha.example")
+
+    async def test_behind_a_proxy(self) -> None:
+        """The client is the last address that is not our proxy's: what stands before it anybody may have written."""
+        for forwarded, client in {
+            "198.51.100.9, 203.0.113.4": "203.0.113.4",
+            "203.0.113.4, 127.0.0.9": "203.0.113.4",
+            "2001:DB8::4": "2001:db8::4",
+            "203.0.113.4, unknown": "127.0.0.1",
+            "": "127.0.0.1",
+        }.items():
+            browser = self.house.client()
+            await browser.post("/login", {"address": ALICE, "password": PASSWORD}, X_Forwarded_For=forwarded)
+            session = await self.house.directory.session(sha256(browser.cookies["sid"].encode()).hexdigest())
+            assert session is not None
+            self.assertEqual(session.client, client, forwarded)
+
+    async def test_no_proxy(self) -> None:
+        """Nobody else is believed."""
+        self.patch(self.house.site, "_proxies", ())
+        browser = self.house.client()
+        await browser.post("/login", {"address": ALICE, "password": PASSWORD}, X_Forwarded_For="203.0.113.4")
+        session = await self.house.directory.session(sha256(browser.cookies["sid"].encode()).hexdigest())
+        assert session is not None
+        self.assertEqual(session.client, "127.0.0.1")
 
     async def test_form(self) -> None:
         """The fields have names that password managers know; who is signed in goes on."""
