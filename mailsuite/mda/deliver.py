@@ -35,6 +35,7 @@ from mailsuite.model.verdict import NOT_JUDGED, Authentication
 
 log = Logger()
 
+
 class _Read(NamedTuple):
     """What a message says: for lists, for the search, and who it is from."""
 
