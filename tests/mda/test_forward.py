@@ -70,8 +70,9 @@ class ForwardCase(AccountsCase):
         finder = self.accounts()
         forwarder = Forwarder(self.queue, self.directory, finder.hosts, self.rewriting, HOST, lambda: self.time)
         self.trace = FakeTrace()
+        self.events = FakeEvents()
         self.deliverer = deliverer_over(
-            *(self.store, finder, self.queue, forwarder, FakeEvents(), self.thread),
+            *(self.store, finder, self.queue, forwarder, self.events, self.thread),
             hostname=HOST,
             clock=lambda: self.time,
             trace=self.trace,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mailsuite.mda import sorting
 from mailsuite.mda.accounts import REMEMBERED
+from mailsuite.model.event import Changed
 from mailsuite.model.folder import INBOX, SPAM, TRASH
 from mailsuite.model.job import jobs_of
 from mailsuite.model.message import Filing
@@ -70,6 +71,7 @@ class SortingTests(SortingCase):
         self.deliver(ANN)
         (message,) = self.mailbox(ANN)
         self.assertEqual((message.flagged, message.labels), (True, ()))
+        self.assertEqual(self.events.published, [Changed(self.ann.id, INBOX, message.modseq)])
 
     def test_the_verdict(self) -> None:
         """A rule on what port 25 found out."""

@@ -247,6 +247,9 @@ class AnswerTests(VacationCase):
         """The same job again, as after a crash, answers nothing twice, and ends what was begun."""
         for _ in range(2):
             self.assertEqual(len(self.answers(queue_id="q1")), 1)
+        # The queue forgets what it has delivered; that this was answered is known longer.
+        again = self.store.rules.begin_answer(self.ann.id, Address.parse(SAM).key, "q1", self.time, AWAY.days)
+        self.assertFalse(self.now(again))
         accept = self.queue.accept
 
         async def down(submission: object) -> QueuedMessage:
