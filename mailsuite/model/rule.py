@@ -281,7 +281,7 @@ class _Text:
                 return _folded(when.value) in self._folded_wholes
             case By.DOMAIN:
                 return any(f".{domain}".endswith(f".{when.value}") for domain in self._domains)
-        if any(map(is_paired, fold(when.value))):
+        if not when.value.isascii() and any(map(is_paired, fold(when.value))):
             # Scripts without spaces have no whole words.
             wanted = _folded(when.value)
             return any(wanted in line for line in self._folded)

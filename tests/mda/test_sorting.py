@@ -133,6 +133,9 @@ class SortingTests(SortingCase):
         self.assertEqual(hops, [])
         self.deliver(ANN, content=proved() + b"x\r\n" * sorting.INLINE + b"needle\r\n", queue_id="q2")
         self.assertEqual(len(hops), 2)
+        self.rules(Then(Do.STAR), when=(When(On.BODY, By.WORD, "x"),) * (sorting.CONDITIONS + 1))
+        self.deliver(ANN, queue_id="q3")
+        self.assertEqual(len(hops), 3)
         self.assertEqual([m.flagged for m in self.mailbox(ANN)].count(True), 1)
 
     def test_changed_rules_are_read_again(self) -> None:
