@@ -15,6 +15,8 @@ from mailsuite.cli.owner import account_of
 from mailsuite.cli.session import Tools, with_store
 from mailsuite.mailbox.rule_form import Names, show_rule
 from mailsuite.mailbox.rules import MOST, Rules, RuleTrial
+from mailsuite.mda.find import Finder
+from mailsuite.mda.targets import check_targets
 from mailsuite.model.rule import Decision, Do, Then
 
 _LARGEST = 100_000
@@ -82,10 +84,13 @@ def list_(context: Context, account: str) -> None:
 @pass_context
 def add(context: Context, account: str, file: Path, first: bool) -> None:
     """Give ACCOUNT the rule in FILE (TOML or JSON; - is standard input)."""
+    separator = context.settings.mda.subaddress
 
     async def work(tools: Tools) -> None:
         owner = await account_of(tools, account)
         rule = await _rules(tools).read(owner, _read(file))
+        targets = tuple(then.target for then in rule.then if then.do is Do.FORWARD)
+        await check_targets(Finder(tools.directory, separator), owner.address, targets)
         await _rules(tools).add(owner, rule, 0 if first else None)
         click.echo(f"{owner.address} has the rule {rule.name}")
 

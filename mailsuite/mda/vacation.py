@@ -45,6 +45,8 @@ _NOBODY = re.compile(
 """Local parts behind which no person reads, perhaps with a detail or with what belongs to a recipient."""
 _LIST_ENDS = ("-request", "-owner", "-bounces", "-bounce", "-noreply", "-relay")
 _LIST_FIELDS = ("list-id", "list-post", "list-help", "list-owner", "list-archive", "list-subscribe", "list-unsubscribe")
+_SUPPRESSED = {"all", "oof", "autoreply"}
+"""Of what Exchange's field may name those that are answers of this kind; the others are reports."""
 _BULK = ("bulk", "list", "junk")
 
 
@@ -93,7 +95,8 @@ def _automatic(headers: Headers) -> str:
         return "it is from a list"
     if any(value.strip().lower() in _BULK for value in headers.unfolded("precedence")):
         return "it is bulk mail"
-    if any(headers.raw(name) for name in ("x-auto-response-suppress", "x-autoreply", "x-autorespond")):
+    suppressed = {word.strip().lower() for v in headers.unfolded("x-auto-response-suppress") for word in v.split(",")}
+    if suppressed & _SUPPRESSED or any(headers.raw(name) for name in ("x-autoreply", "x-autorespond")):
         return "it wants no answer"
     if headers.parameters("content-type")[0].lower() == "multipart/report":
         return "it is a report"

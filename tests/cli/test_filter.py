@@ -46,6 +46,9 @@ class FilterTests(MailctlCase):
         self.refused("cannot be read", *add, self.write("name = "))
         self.refused("cannot be read", *add, self.write("{"))
         self.refused("there is no account", "filter", "list", "x@alpha.example")
+        forward = '{"name": "All", "then": [{"do": "forward", "target": "TO"}]}'
+        self.refused("nobody here", *add, self.write(forward.replace("TO", "nobody@alpha.example")))
+        self.refused("that is a loop", *add, self.write(forward.replace("TO", "ann+x@alpha.example")))
         self.refused("there is no rule 'x'", "filter", "remove", "ann@alpha.example", "x")
         self.run_(*add, self.write(RULE))
         self.refused("there is a rule 'Bills' already", *add, self.write(RULE))

@@ -124,8 +124,10 @@ class SilenceTests(VacationCase):
 
     def test_others_who_want_none(self) -> None:
         """By fields that are no standard."""
-        self.silent("X-Auto-Response-Suppress: OOF")
+        for value in ("OOF", "DR, AutoReply", "all"):
+            self.silent(f"X-Auto-Response-Suppress: {value}")
         self.silent("X-Autoreply: yes")
+        self.answered("X-Auto-Response-Suppress: DR, NDR, RN, NRN")
 
     def test_reports(self) -> None:
         """With a reverse-path too."""
