@@ -159,7 +159,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What all rules together want. ``folders``: into the first of these that there is. ``rules``: which held."""
+    """What all rules together want. ``folders``: into the first of these that there is. ``rules``: which held.
+
+    ``failed``: they could not be asked, which is our fault.
+    """
 
     folders: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
@@ -167,6 +170,7 @@ class Decision:
     read: bool = False
     forwards: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    failed: bool = False
 
     @property
     def places(self) -> tuple[str, ...]:
