@@ -59,7 +59,6 @@ def set_(
     days: int,
 ) -> None:
     """Have mail to ACCOUNT answered, once to each sender."""
-
     if text and text_file is not None:
         raise click.ClickException("text: --text or --text-file, not both")
 
