@@ -16,6 +16,7 @@ from mailsuite.testing.contracts.jobs import JobStoreContract
 from mailsuite.testing.contracts.mailbox import MailboxContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
+from mailsuite.testing.contracts.rules import RuleStoreContract
 from mailsuite.testing.contracts.search import SearchContract
 from mailsuite.testing.contracts.stores import Stores
 from mailsuite.testing.contracts.sts import StsCacheContract
@@ -47,6 +48,7 @@ class _Fake:
             store.mailbox,
             store.mailbox,
             store.sts,
+            store.rules,
             spoil,
         )
 
@@ -107,6 +109,10 @@ class FakeStsCacheTests(_Fake, StsCacheContract, TestCase):
     """IStsCache in memory."""
 
 
+class FakeRuleStoreTests(_Fake, RuleStoreContract, TestCase):
+    """IRuleStore in memory."""
+
+
 class FakeFaultTests(TestCase):
     """The fault that tests switch on."""
 
@@ -128,6 +134,7 @@ class FakeFaultTests(TestCase):
                 store.traces.recent(1),
                 store.suppressions.find("a", ()),
                 store.sts.get("beta.example"),
+                store.rules.ruleset("a"),
             ):
                 try:
                     await call
@@ -136,6 +143,6 @@ class FakeFaultTests(TestCase):
                     failed += 1
             return failed
 
-        self.assertEqual(10, await fails())
+        self.assertEqual(11, await fails())
         store.fault = ""
         self.assertEqual(0, await fails())

@@ -15,6 +15,7 @@ from mailsuite.interfaces.folders import IFolderStore
 from mailsuite.interfaces.job_control import IJobControl
 from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.interfaces.messages import IMessageStore
+from mailsuite.interfaces.rules import IRuleStore
 from mailsuite.interfaces.search import IMailSearch
 from mailsuite.interfaces.sts_cache import IStsCache
 from mailsuite.interfaces.suppressions import ISuppressionList
@@ -49,6 +50,7 @@ class Stores:
     search: IMailSearch
     upkeep: IMailboxUpkeep
     sts: IStsCache
+    rules: IRuleStore
     spoil: Callable[[str], Awaitable[None]]
 
 
