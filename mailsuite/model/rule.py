@@ -143,7 +143,8 @@ class Facts:
     """A message as rules look at it.
 
     ``author`` and ``to`` (To and Cc) have their domains in A-labels; ``envelope``: the addresses by which it came to
-    the account. Where a domain has A-labels, the address is there once more as it is read. ``text`` is that of mime.searchable, ``list_id`` the whole field.
+    the account. Where a domain has A-labels, the address is there once more as it is read. ``text`` is that of
+    mime.searchable, ``list_id`` the whole field.
     """
 
     author: tuple[Mailbox, ...] = ()
