@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread, deferToThread
@@ -49,3 +49,11 @@ class BrowserCase(TestCase):
     def window(self, browser: Browser, *, dark: bool = False, size: dict[str, Any] = DESK) -> Window:
         """A person's browser."""
         return Window(browser, self.url, dark=dark, size=size)
+
+    def until(self, page: Page, holds: Callable[[], bool]) -> None:
+        """Poll for five seconds."""
+        for _ in range(100):
+            if holds():
+                return
+            page.wait_for_timeout(50)
+        self.fail("it did not come true")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -104,14 +103,6 @@ class LiveTests(BrowserCase):
             window.check()
 
         await self.drive(flow)
-
-    def until(self, page: Page, holds: Callable[[], bool]) -> None:
-        """Poll for five seconds."""
-        for _ in range(100):
-            if holds():
-                return
-            page.wait_for_timeout(50)
-        self.fail("it did not come true")
 
     async def test_reconnect(self) -> None:
         """What came while the stream was away is there after the reconnect."""
@@ -307,6 +298,33 @@ class ReadingTests(BrowserCase):
             page.keyboard.type("jes#")
             expect(page.get_by_label("To", exact=True)).to_have_value("jes#")
             self.assertEqual(subjects(page), ["A", "B", "C"])
+            window.check()
+
+        await self.drive(flow)
+
+    async def test_undo_before_the_answer(self) -> None:
+        """Undo comes after what it takes back, however long the server takes over that."""
+
+        def flow(browser: Browser) -> None:
+            filed = self.call(self.house.mail(ALICE, "Stay"))
+            window = self.window(browser)
+            page = window.login(ALICE, PASSWORD)
+            held: list[Route] = []
+            page.route("**/mail/act", lambda route: route.continue_() if held else held.append(route))
+            page.locator(".row .txt").focus()
+            page.keyboard.press("e")
+            self.until(page, lambda: bool(held))
+            page.keyboard.press("z")
+            expect(page.locator("#rows .row:not([hidden])")).to_have_count(1)
+            with (
+                page.expect_response("**/mail/act"),
+                page.expect_response(lambda r: "do=inbox" in str(r.request.post_data)),
+            ):
+                held[0].continue_()
+            account = self.house.id_of(ALICE)
+            shown = self.call(self.house.messages.conversation(account, filed.conversation))
+            assert shown is not None
+            self.assertEqual(shown.folders, (INBOX,))
             window.check()
 
         await self.drive(flow)

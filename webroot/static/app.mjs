@@ -33,9 +33,16 @@ function toast(text, back, failed) {
 document.addEventListener("mail:toast", e => toast(e.detail.text))
 
 /* acts: optimistic; what moved can be undone; what failed comes back */
-async function post(verb, ids, from) {
+let before = Promise.resolve()
+function post(verb, ids, from) {                       // one after the other: what is undone must have been done
+  const done = before.then(() => send(verb, ids, from))
+  before = done.catch(() => {})
+  return done
+}
+async function send(verb, ids, from) {
   const answer = await fetch("/mail/act", {
     method: "POST",
+    signal: AbortSignal.timeout(20_000),
     headers: { "HX-Request": "true" },
     body: new URLSearchParams([["do", verb], ["folder", from], ...ids.map(id => ["id", id])]),
   })
