@@ -285,6 +285,19 @@ _MAILBOXES = (
     "INSERT INTO message_index (message_index, rank) VALUES ('crisismerge', 64)",
 )
 
+_DRAFTS = (
+    # Messages being written. `content` is what was typed, as JSON; a row outlives its message for a while, so that what
+    # was sent does not come back with a revision that arrives late.
+    """
+    CREATE TABLE draft (
+        account TEXT NOT NULL, key TEXT NOT NULL, message TEXT NOT NULL, revision INTEGER NOT NULL,
+        touched_at INTEGER NOT NULL, sent INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (account, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX draft_message ON draft (message)",
+    "CREATE INDEX draft_touched ON draft (touched_at)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _TRACES,
@@ -295,6 +308,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _STS,
     _VERDICTS,
     _MAILBOXES,
+    _DRAFTS,
 )
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 
