@@ -5,20 +5,12 @@ from __future__ import annotations
 import click
 
 from mailsuite.cli.context import Context, pass_context
+from mailsuite.cli.owner import account_of
 from mailsuite.cli.session import Tools, with_store
-from mailsuite.login.typed import typed_address
 from mailsuite.mda.find import Finder
 from mailsuite.mda.targets import check_targets, read_targets
 from mailsuite.model.account import Account
 from mailsuite.model.alias import Forward
-from mailsuite.model.errors import NotThere
-
-
-async def _account(tools: Tools, address: str) -> Account:
-    found = await tools.directory.account_at(typed_address(address).key)
-    if found is None:
-        raise NotThere(f"there is no account {address}")
-    return found
 
 
 def _line(account: Account) -> str:
@@ -44,11 +36,11 @@ def set_(context: Context, address: str, targets: tuple[str, ...], keep: bool) -
     separator = context.settings.mda.subaddress
 
     async def work(tools: Tools) -> None:
-        account = await _account(tools, address)
+        account = await account_of(tools, address)
         found = read_targets(targets)
         await check_targets(Finder(tools.directory, separator), account.address, found)
         await tools.directory.set_forward(account.id, Forward(found, keep))
-        click.echo(_line(await _account(tools, address)))
+        click.echo(_line(await account_of(tools, address)))
 
     with_store(context.settings, work)
 
@@ -60,8 +52,8 @@ def clear(context: Context, address: str) -> None:
     """Have mail of the account ADDRESS stay."""
 
     async def work(tools: Tools) -> None:
-        await tools.directory.set_forward((await _account(tools, address)).id, None)
-        click.echo(_line(await _account(tools, address)))
+        await tools.directory.set_forward((await account_of(tools, address)).id, None)
+        click.echo(_line(await account_of(tools, address)))
 
     with_store(context.settings, work)
 
@@ -73,7 +65,7 @@ def show(context: Context, address: str | None) -> None:
     """The forward of the account ADDRESS, or all forwards."""
 
     async def work(tools: Tools) -> None:
-        found = await tools.directory.forwarding() if address is None else [await _account(tools, address)]
+        found = await tools.directory.forwarding() if address is None else [await account_of(tools, address)]
         for account in found:
             click.echo(_line(account))
 

@@ -22,10 +22,12 @@ _COMMANDS = {
     "dns": "mailsuite.cli.dns:dns",
     "doctor": "mailsuite.cli.doctor:doctor",
     "domain": "mailsuite.cli.domain:domain",
+    "filter": "mailsuite.cli.filter:filter_",
     "forward": "mailsuite.cli.forward:forward",
     "queue": "mailsuite.cli.queue:queue",
     "suppression": "mailsuite.cli.suppression:suppression",
     "trace": "mailsuite.cli.trace:trace",
+    "vacation": "mailsuite.cli.vacation:vacation",
 }
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from mailsuite.cli.context import Context, pass_context
+from mailsuite.cli.owner import account_of
 from mailsuite.cli.session import Tools, with_store
 from mailsuite.login.typed import typed_address
 from mailsuite.model.errors import NotThere
@@ -19,13 +20,6 @@ def suppression() -> None:
     """Addresses that refused an account's bulk mail for good."""
 
 
-async def _account(tools: Tools, address: str) -> str:
-    found = await tools.directory.account_at(typed_address(address).key)
-    if found is None:
-        raise NotThere(f"there is no account {address}")
-    return found.id
-
-
 @suppression.command("list")
 @click.argument("account", required=False)
 @pass_context
@@ -33,7 +27,7 @@ def list_(context: Context, account: str | None) -> None:
     """One line an entry: account, address, when, and what the other side said. Of ACCOUNT, or of all."""
 
     async def work(tools: Tools) -> None:
-        owner = None if account is None else await _account(tools, account)
+        owner = None if account is None else (await account_of(tools, account)).id
         names = {found.id: found.address for found in await tools.directory.accounts()}
         after = ("", "")
         while found := await tools.suppressions.list(owner, after, _PAGE):
@@ -56,7 +50,7 @@ def lift(context: Context, account: str, address: str) -> None:
 
     async def work(tools: Tools) -> None:
         key = typed_address(address).key
-        if not await tools.suppressions.lift(await _account(tools, account), key):
+        if not await tools.suppressions.lift((await account_of(tools, account)).id, key):
             raise NotThere(f"{address} is not suppressed for {account}")
         click.echo(f"bulk mail of {account} goes to {address} again")
 

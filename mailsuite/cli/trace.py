@@ -35,10 +35,9 @@ def trace(context: Context, queue_id: str | None, number: int) -> None:
         if queue_id is None:
             found = list(await tools.traces.recent(number))[::-1]
         else:
-            one = await tools.traces.of(queue_id)
-            if one is None:
+            found = list(await tools.traces.of(queue_id))
+            if not found:
                 raise ValueError(f"there is no trace of {queue_id}")
-            found = [one]
         for each in found:
             for line in lines(each):
                 # Strangers wrote parts of it: nothing of theirs steers a terminal.

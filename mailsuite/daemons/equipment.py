@@ -28,6 +28,7 @@ from mailsuite.sqlite.folders import FolderStore
 from mailsuite.sqlite.job_control import JobControl
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
+from mailsuite.sqlite.rules import RuleStore
 from mailsuite.sqlite.search import MailSearch
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.sts import StsCache
@@ -92,6 +93,11 @@ class Equipment(ABC):
     def folders(self) -> FolderStore:
         """Own folders and labels."""
         return FolderStore(self.store, self.random)
+
+    @cached_property
+    def rules(self) -> RuleStore:
+        """Rules and vacations."""
+        return RuleStore(self.store)
 
     @cached_property
     def search(self) -> MailSearch:

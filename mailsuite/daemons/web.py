@@ -10,6 +10,7 @@ from mailsuite.login.sessions import Sessions
 from mailsuite.mailbox.browse import Browser
 from mailsuite.mailbox.change import Changer
 from mailsuite.msa.drafts import Drafts
+from mailsuite.msa.identity import Identities
 from mailsuite.msa.submit import Submitter
 from mailsuite.runtime.daemon import Stage
 from mailsuite.runtime.listener import Listener
@@ -27,7 +28,13 @@ def add(wiring: Wiring) -> None:
     web = settings.web
     wiring.eager()
     submitter = Submitter(
-        wiring.queue, wiring.allowance, wiring.messages, wiring.clock, wiring.random, settings.server.hostname
+        wiring.queue,
+        wiring.allowance,
+        wiring.messages,
+        Identities(wiring.directory, settings.mda.subaddress),
+        wiring.clock,
+        wiring.random,
+        settings.server.hostname,
     )
     app = WebApp(
         sessions=Sessions(wiring.directory, wiring.clock, wiring.random, web.session_idle, web.session_max),

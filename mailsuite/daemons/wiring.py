@@ -19,6 +19,8 @@ from mailsuite.login.checker import CredentialChecker
 from mailsuite.login.passwords import Passwords
 from mailsuite.mda.deliver import Deliverer
 from mailsuite.mda.forward import Forwarder
+from mailsuite.mda.sorting import Sorter
+from mailsuite.mda.vacation import Responder
 from mailsuite.model.job import Job, Lane, Outcome, QueuedMessage, RecipientState
 from mailsuite.msa.allowance import Allowance, Rates
 from mailsuite.net.proxy_protocol import ProxyEndpoint
@@ -147,7 +149,9 @@ class Wiring(Foundations):
             self.clock,
         )
         hostname = self.settings.server.hostname
-        return Deliverer(self.accounts, self.messages, self.events, self.cpu.run, forwarder, hostname)
+        responder = Responder(self.rules, self.queue, self.accounts, hostname, self.clock)
+        sorter = Sorter(self.rules, forwarder, responder, self.cpu.run, self.trace)
+        return Deliverer(self.accounts, self.messages, self.events, self.cpu.run, forwarder, sorter, hostname)
 
     @cached_property
     def local_worker(self) -> Worker:

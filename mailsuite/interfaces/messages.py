@@ -13,7 +13,8 @@ class IMessageStore(Interface):
     """Every method raises StoreUnavailable when the store cannot serve now.
 
     ``folder`` is a folder's id or a view: "starred" (flagged conversations), "label/" and a label's id. Views leave
-    out what is in trash and spam. ``file`` raises NotThere for a folder that the account has not, or a view.
+    out what is in trash and spam. ``file`` raises NotThere for a folder that the account has not, or a view, when none
+    of the filing's other folders is one.
     Messages of the folder "deleted" are shown by nothing.
     """
 

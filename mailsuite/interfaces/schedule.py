@@ -140,7 +140,10 @@ class IDeliverySchedule(Interface):
         """
 
     async def reap(slot: str, incarnation: str) -> int:
-        """End the leases of workers ``<slot>/...`` other than ``incarnation``; how many jobs came back."""
+        """End the leases of workers ``<slot>/...`` other than ``incarnation``, and their right to rebuild.
+
+        How many jobs came back.
+        """
 
     async def poison() -> Sequence[str]:
         """Ids of jobs whose workers died three times."""

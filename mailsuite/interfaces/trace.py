@@ -25,8 +25,10 @@ class ITraceStore(Interface):
     async def recent(limit: int) -> Sequence[Trace]:
         """The newest traces by the time of their sessions, newest first."""
 
-    async def of(queue_id: str) -> Trace | None:
-        """The trace of an accepted message."""
+    async def of(queue_id: str) -> Sequence[Trace]:
+        """The traces of an accepted message, in the order in which they were added: its session's, and what rules did
+        with it.
+        """
 
     async def sweep(older_than: int, most: int) -> int:
         """Forget what began before ``older_than`` (ms), and the oldest beyond ``most`` traces; how many went."""

@@ -30,7 +30,7 @@ def show_domain(domain: str) -> str:
     every: frozenset[str] = frozenset().union(*labels)
     deceives = not _plain(domain) or any(not _belong_together(scripts) for scripts in labels)
     if deceives or (every & _IMITATORS and len(every) > 1) or len(domain) > _LONGEST:
-        return ".".join(map(_a_label, domain.split(".")))
+        return a_labels(domain)
     return domain
 
 
@@ -38,6 +38,11 @@ def show_address(address: str) -> str:
     """As ``show_domain`` for what follows the "@"."""
     local, at, domain = address.rpartition("@")
     return f"{local}@{show_domain(domain)}" if at else address
+
+
+def a_labels(domain: str) -> str:
+    """The domain in A-labels, of what can be no name something like them; ASCII labels are returned as they are."""
+    return ".".join(map(_a_label, domain.split(".")))
 
 
 def _plain(domain: str) -> bool:

@@ -35,7 +35,8 @@ class Domain:
 class Account:
     """A person's store. ``address`` is its key form (lower case); ``password`` an argon2id hash.
 
-    ``forward`` says where its mail goes on to, None when it stays.
+    ``forward`` says where its mail goes on to, None when it stays. ``rules``: the generation of its rules and vacation
+    (IRuleStore); 0: it has neither.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Account:
     password: str = field(repr=False)
     created: int
     forward: Forward | None = None
+    rules: int = 0
 
 
 @dataclass(frozen=True, slots=True)

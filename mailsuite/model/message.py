@@ -88,16 +88,22 @@ class Filing:
     labels: tuple[str, ...] = ()
     flagged: bool = False
     verdict: Authentication = NOT_JUDGED
+    otherwise: tuple[str, ...] = ()
+    """Folders to try in turn when ``folder`` is none, e.g. because it was deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """Where it went. ``new`` is False when the delivery key was there already. ``seq`` is the change number."""
+    """Where it went. ``new`` is False when the delivery key was there already. ``seq`` is the change number.
+
+    ``folder`` is where the message is now.
+    """
 
     message: str
     conversation: str
     seq: int
     new: bool
+    folder: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,7 @@ class Direct:
             if result is None:
                 continue  # somebody else has it
             for filing, filed in zip(ending.filings, result, strict=True):
-                place = filing.account, filing.folder
+                place = filing.account, filed.folder
                 newest[place] = max(newest.get(place, 0), filed.seq)
                 if filed.new and filing.description.structure.content_type == "multipart/report":
                     events.append(Toast(filing.account, filing.description.subject, filed.conversation))

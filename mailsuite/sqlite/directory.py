@@ -14,6 +14,7 @@ from mailsuite.interfaces.directory import IAccountDirectory
 from mailsuite.model.account import Account, DkimKey, Domain, Session
 from mailsuite.model.alias import Alias, Forward
 from mailsuite.model.errors import Conflict, NotThere
+from mailsuite.sqlite.rules import GENERATION
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.zones import domains, raise_generation
 
@@ -241,10 +242,13 @@ def _secret(c: Connection, name: str, proposed: bytes) -> bytes:
 
 
 def _accounts(c: Connection, where: str, values: tuple[Any, ...]) -> list[Account]:
-    rows = c.execute(f"SELECT id, address, name, password, created, forward FROM account {where}", values)  # noqa: S608
+    rows = c.execute(
+        f"SELECT id, address, name, password, created, forward, {GENERATION} FROM account {where}",  # noqa: S608
+        values,
+    )
     return [
-        Account(account, address, name, password, created, _forward(forward))
-        for account, address, name, password, created, forward in rows
+        Account(account, address, name, password, created, _forward(forward), rules)
+        for account, address, name, password, created, forward, rules in rows
     ]
 
 

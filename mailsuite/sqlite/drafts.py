@@ -119,7 +119,7 @@ def _again(c: Connection, old: Row, revision: int, content: str) -> Filed:
         raise NotThere(f"there is no draft {old['message']!r}")
     if revision < old["revision"] or content != old["content"]:
         raise DraftConflict("a newer version of this draft is kept already", old["revision"])
-    return Filed(old["message"], message["conversation"], derived.last_seq(c, old["account"]), new=False)
+    return Filed(old["message"], message["conversation"], derived.last_seq(c, old["account"]), False, DRAFTS)
 
 
 def _close(c: Connection, account: str, key: str, content: str, now: int) -> Touched:

@@ -17,7 +17,7 @@ from mailsuite.model.message import Changes, Conversation, Counter, Cursor, File
 from mailsuite.model.thread import thread_ids
 from mailsuite.sqlite import conversations as derived
 from mailsuite.sqlite import indexing, messagerows, sleeping, threads
-from mailsuite.sqlite.changing import check_folder, known_labels
+from mailsuite.sqlite.changing import check_folder, is_folder, known_labels
 from mailsuite.sqlite.messagerows import CONVERSATION, FILED, filed_values, strings
 from mailsuite.sqlite.removing import remove
 from mailsuite.sqlite.searching import PER_SECOND, first_number
@@ -86,12 +86,16 @@ class MessageStore:
 def file_into(c: Connection, filing: Filing, message: str, conversation: str, now: int) -> Filed:
     """File a message under the id ``message``; ``conversation`` is the id of its conversation if that is a new one."""
     account = filing.account
+    if filing.otherwise:
+        filing = replace(filing, folder=_first_folder(c, filing))
     check_folder(c, account, filing.folder)
     known = c.execute(
-        "SELECT id, conversation FROM message WHERE account = ? AND delivery_key = ?", (account, filing.delivery_key)
+        "SELECT id, conversation, folder FROM message WHERE account = ? AND delivery_key = ?",
+        (account, filing.delivery_key),
     ).fetchone()
     if known is not None:
-        return Filed(known["id"], known["conversation"], derived.last_seq(c, account), new=False)
+        seq = derived.last_seq(c, account)
+        return Filed(known["id"], known["conversation"], seq, new=False, folder=known["folder"])
     if filing.labels:
         filing = replace(filing, labels=known_labels(c, account, filing.labels))
     ids = thread_ids(filing.description)
@@ -113,7 +117,13 @@ def file_into(c: Connection, filing: Filing, message: str, conversation: str, no
         derived.refresh(c, account, conversation, seq)
     if filing.folder == INBOX and found and derived.sleeps(c, conversation):
         seq = sleeping.wake(c, account, conversation, now).seq
-    return Filed(message, conversation, seq, new=True)
+    return Filed(message, conversation, seq, new=True, folder=filing.folder)
+
+
+def _first_folder(c: Connection, filing: Filing) -> str:
+    """Of the folders that it may go to the first that there is, else the last."""
+    places = (filing.folder, *filing.otherwise)
+    return next((place for place in places if is_folder(c, filing.account, place)), places[-1])
 
 
 def _insert(c: Connection, filing: Filing, message: str, conversation: str, about: tuple[int, int, int]) -> Row:
@@ -173,7 +183,7 @@ def replace_draft(c: Connection, message: str, filing: Filing, now: int) -> File
     row = _insert(c, filing, message, conversation, (uid, seq, now))
     indexing.keep_text(c, account, row["number"], filing.text)
     derived.refresh(c, account, conversation, seq)
-    return Filed(message, conversation, seq, new=False)
+    return Filed(message, conversation, seq, new=False, folder=DRAFTS)
 
 
 def _remove(c: Connection, account: str, messages: Sequence[str]) -> int:

@@ -285,6 +285,25 @@ _MAILBOXES = (
     "INSERT INTO message_index (message_index, rank) VALUES ('crisismerge', 64)",
 )
 
+_RULES = (
+    # How an account sorts its mail, and its answer while its person is away ('': none), both JSON. Rows stay when both
+    # are empty: a generation never comes twice.
+    """
+    CREATE TABLE ruleset (
+        account TEXT PRIMARY KEY REFERENCES account, generation INTEGER NOT NULL, rules TEXT NOT NULL,
+        vacation TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    # Who got that answer, because of which message; `done` 1: it is on its way.
+    """
+    CREATE TABLE answered (
+        account TEXT NOT NULL, sender TEXT NOT NULL, at INTEGER NOT NULL, message TEXT NOT NULL, done INTEGER NOT NULL,
+        PRIMARY KEY (account, sender)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX answered_at ON answered (account, at)",
+)
+
 _DRAFTS = (
     # Messages being written. `content` is what was typed, as JSON; a row outlives its message for a while, so that what
     # was sent does not come back with a revision that arrives late.
@@ -308,6 +327,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _STS,
     _VERDICTS,
     _MAILBOXES,
+    _RULES,
     _DRAFTS,
 )
 """Step n leads from schema version n to n + 1. Steps are only ever added."""

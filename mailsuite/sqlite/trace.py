@@ -36,11 +36,10 @@ class TraceStore:
             lambda c: _traces(c, "SELECT number, content FROM trace ORDER BY began DESC, number DESC LIMIT ?", limit)
         )
 
-    async def of(self, queue_id: str) -> Trace | None:
+    async def of(self, queue_id: str) -> Sequence[Trace]:
         """See ITraceStore."""
-        query = "SELECT number, content FROM trace WHERE queue_id = ? AND queue_id <> '' ORDER BY number DESC LIMIT 1"
-        found = await self._store.read(lambda c: _traces(c, query, queue_id))
-        return found[0] if found else None
+        query = "SELECT number, content FROM trace WHERE queue_id = ? AND queue_id <> '' ORDER BY number"
+        return await self._store.read(lambda c: _traces(c, query, queue_id))
 
     async def sweep(self, older_than: int, most: int) -> int:
         """See ITraceStore."""

@@ -102,6 +102,7 @@ def filing(
     own: bool = False,
     blob: str = "",
     about: Description | None = None,
+    otherwise: tuple[str, ...] = (),
 ) -> Filing:
     """A message to be filed for Bob's account under a delivery key; it has a Message-ID of its own."""
     return Filing(
@@ -115,6 +116,7 @@ def filing(
         reverse_path=ANN,
         seen=seen,
         own=own,
+        otherwise=otherwise,
     )
 
 

@@ -97,6 +97,13 @@ class FakeAccountDirectory:
             raise NotThere(f"there is no account {account}")
         self._accounts[account] = replace(self._accounts[account], forward=forward)
 
+    async def note_rules(self, account: str, generation: int) -> None:
+        """The rule store changed an account's rules."""
+        self._check()
+        if account not in self._accounts:
+            raise NotThere(f"there is no account {account}")
+        self._accounts[account] = replace(self._accounts[account], rules=generation)
+
     async def forwarding(self) -> Sequence[Account]:
         return [account for account in await self.accounts() if account.forward is not None]
 

@@ -66,9 +66,13 @@ class FakeMessageStore:
     async def file(self, filing: Filing, durable: bool = True) -> Filed:
         self.check()
         account = filing.account
+        places = (filing.folder, *filing.otherwise)
+        there = [place for place in places if self.is_folder(account, place)]
+        filing = replace(filing, folder=there[0] if there else places[-1])
         self.check_folder(account, filing.folder)
         if known := self._by_key.get((account, filing.delivery_key)):
-            return Filed(known, self.all[known].conversation, self.seqs[account], new=False)
+            message = self.all[known]
+            return Filed(known, message.conversation, self.seqs[account], new=False, folder=message.folder)
         ids = [(account, each) for each in thread.thread_ids(filing.description)]
         found = sorted({self._threads[each] for each in ids if each in self._threads})
         conversation = found[0] if found else self.new_id()
@@ -80,7 +84,7 @@ class FakeMessageStore:
         self.change(account, conversation, [message])
         if filing.folder == INBOX:
             self.wake(account, conversation)
-        return Filed(message.id, conversation, self.seqs[account], new=True)
+        return Filed(message.id, conversation, self.seqs[account], new=True, folder=filing.folder)
 
     def _message(self, filing: Filing, message: str, conversation: str) -> Message:
         self.texts[message] = filing.text
@@ -117,7 +121,7 @@ class FakeMessageStore:
         kept = replace(filing, folder=DRAFTS, flagged=old.flagged, labels=old.labels)
         new = self._message(kept, message, old.conversation)
         self.change(filing.account, old.conversation, [new])
-        return Filed(message, old.conversation, self.seqs[filing.account], new=False)
+        return Filed(message, old.conversation, self.seqs[filing.account], new=False, folder=DRAFTS)
 
     async def remove(self, account: str, messages: Sequence[str]) -> int:
         self.check()

@@ -180,6 +180,8 @@ class FakeSchedule:
 
     async def reap(self, slot: str, incarnation: str) -> int:
         now = self._now()
+        if self._rebuild is not None and self._rebuild[0].startswith(f"{slot}/") and self._rebuild[0] != incarnation:
+            self._rebuild = None
         dead = [j for j in self._in("leased") if j.worker.startswith(f"{slot}/") and j.worker != incarnation]
         for job in dead:
             self._crashed(job, now)

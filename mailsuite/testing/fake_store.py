@@ -11,6 +11,7 @@ from mailsuite.testing.fake_job_control import FakeJobControl
 from mailsuite.testing.fake_jobs import FakeJobStore
 from mailsuite.testing.fake_mailbox import FakeMailbox
 from mailsuite.testing.fake_messages import FakeMessageStore
+from mailsuite.testing.fake_rules import FakeRuleStore
 from mailsuite.testing.fake_sts import FakeStsCache
 from mailsuite.testing.fake_suppressions import FakeSuppressionList
 from mailsuite.testing.fake_traces import FakeTraceStore
@@ -30,6 +31,7 @@ class FakeStore:
         self.drafts = FakeDraftStore(self.messages)
         self.zones = FakeZoneSource(self._check)
         self.directory = FakeAccountDirectory(self.zones, self._check)
+        self.rules = FakeRuleStore(self.directory, self._check)
         self.traces = FakeTraceStore(self._check)
         self.suppressions = FakeSuppressionList(self._check)
         self.sts = FakeStsCache(self._check)

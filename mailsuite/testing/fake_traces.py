@@ -26,9 +26,9 @@ class FakeTraceStore:
         self._check()
         return sorted(self._traces, key=lambda trace: trace.began)[::-1][:limit]
 
-    async def of(self, queue_id: str) -> Trace | None:
+    async def of(self, queue_id: str) -> Sequence[Trace]:
         self._check()
-        return next((t for t in reversed(self._traces) if t.queue_id == queue_id and queue_id), None)
+        return [trace for trace in self._traces if queue_id and trace.queue_id == queue_id]
 
     async def sweep(self, older_than: int, most: int) -> int:
         self._check()

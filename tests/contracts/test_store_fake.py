@@ -17,6 +17,7 @@ from mailsuite.testing.contracts.jobs import JobStoreContract
 from mailsuite.testing.contracts.mailbox import MailboxContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
+from mailsuite.testing.contracts.rules import RuleStoreContract
 from mailsuite.testing.contracts.search import SearchContract
 from mailsuite.testing.contracts.stores import Stores
 from mailsuite.testing.contracts.sts import StsCacheContract
@@ -48,6 +49,7 @@ class _Fake:
             store.mailbox,
             store.mailbox,
             store.sts,
+            store.rules,
             store.drafts,
             spoil,
         )
@@ -113,6 +115,10 @@ class FakeStsCacheTests(_Fake, StsCacheContract, TestCase):
     """IStsCache in memory."""
 
 
+class FakeRuleStoreTests(_Fake, RuleStoreContract, TestCase):
+    """IRuleStore in memory."""
+
+
 class FakeFaultTests(TestCase):
     """The fault that tests switch on."""
 
@@ -134,6 +140,7 @@ class FakeFaultTests(TestCase):
                 store.traces.recent(1),
                 store.suppressions.find("a", ()),
                 store.sts.get("beta.example"),
+                store.rules.ruleset("a"),
                 store.drafts.find("a", "k"),
             ):
                 try:
@@ -143,6 +150,6 @@ class FakeFaultTests(TestCase):
                     failed += 1
             return failed
 
-        self.assertEqual(11, await fails())
+        self.assertEqual(12, await fails())
         store.fault = ""
         self.assertEqual(0, await fails())

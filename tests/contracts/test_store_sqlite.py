@@ -16,6 +16,7 @@ from mailsuite.sqlite.folders import FolderStore
 from mailsuite.sqlite.job_control import JobControl
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
+from mailsuite.sqlite.rules import RuleStore
 from mailsuite.sqlite.search import MailSearch
 from mailsuite.sqlite.store import Store
 from mailsuite.sqlite.sts import StsCache
@@ -32,6 +33,7 @@ from mailsuite.testing.contracts.jobs import JobStoreContract
 from mailsuite.testing.contracts.mailbox import MailboxContract
 from mailsuite.testing.contracts.messages import MessageStoreContract
 from mailsuite.testing.contracts.recount import RecountContract
+from mailsuite.testing.contracts.rules import RuleStoreContract
 from mailsuite.testing.contracts.search import SearchContract
 from mailsuite.testing.contracts.stores import StoreContract, Stores
 from mailsuite.testing.contracts.sts import StsCacheContract
@@ -69,6 +71,7 @@ class _Sqlite(StoreContract):
             MailSearch(store),
             MailboxUpkeep(store, keeper.files.exists),
             StsCache(store),
+            RuleStore(store),
             DraftStore(store, os.urandom),
             spoil,
         )
@@ -132,3 +135,7 @@ class SqliteDraftStoreTests(_Sqlite, DraftStoreContract, TestCase):
 
 class SqliteStsCacheTests(_Sqlite, StsCacheContract, TestCase):
     """IStsCache in SQLite."""
+
+
+class SqliteRuleStoreTests(_Sqlite, RuleStoreContract, TestCase):
+    """IRuleStore in SQLite."""

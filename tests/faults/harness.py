@@ -73,9 +73,11 @@ class Harness:
         faults: Mapping[str, float] = ALL,
         without: str = "",
         hold: tuple[float, float] = (0.005, 0.4),
-        patience: float = 20.0,
+        patience: float = 40.0,
     ) -> None:
-        """``hold``: see the sink. ``patience``: seconds without progress after which the run is over."""
+        """``hold``: see the sink. ``patience``: seconds without progress after which the run is over; more than a
+        right to rebuild lasts, which a worker that died may have had.
+        """
         self._jobs = jobs
         self._chance = random.Random(seed)
         self._weights = faults

@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailsuite.mda import deliver as deliver_module
 from mailsuite.mda.accounts import Accounts
-from mailsuite.mda.deliver import INLINE, Deliverer
 from mailsuite.mda.forward import Forwarder
+from mailsuite.mda.sorting import INLINE
 from mailsuite.model.account import Account
 from mailsuite.model.event import Changed, Event, Toast
 from mailsuite.model.folder import INBOX, SENT, SPAM
@@ -27,6 +27,7 @@ from mailsuite.testing import builders
 from mailsuite.testing.fake_events import FakeEvents
 from mailsuite.testing.fake_schedule import FakeSchedule
 from mailsuite.testing.fake_store import FakeStore
+from tests.mda.case import deliverer_over
 from tests.msa.case import queue_over
 
 T = TypeVar("T")
@@ -54,8 +55,10 @@ class DeliverTests(SynchronousTestCase):
         forwarder = Forwarder(
             queue, self.store.directory, accounts.hosts, no_rewriting, "mx.alpha.example", lambda: builders.NOW
         )
-        self.deliverer = Deliverer(
-            accounts, self.store.messages, self.events, self.thread, forwarder, "mail.alpha.example"
+        self.deliverer = deliverer_over(
+            *(self.store, accounts, queue, forwarder, self.events, self.thread),
+            hostname="mail.alpha.example",
+            clock=lambda: builders.NOW,
         )
 
     async def thread(self, work: Callable[[], T]) -> T:

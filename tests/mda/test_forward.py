@@ -11,7 +11,6 @@ from typing import TypeVar
 from twisted.internet.task import Clock
 
 from mailsuite.mailauth.results import MethodResult, write_results
-from mailsuite.mda.deliver import Deliverer
 from mailsuite.mda.forward import Forwarder
 from mailsuite.model.address import Address
 from mailsuite.model.envelope import Envelope, Recipient
@@ -22,6 +21,8 @@ from mailsuite.testing import builders
 from mailsuite.testing.fake_events import FakeEvents
 from mailsuite.testing.fake_schedule import FakeSchedule
 from mailsuite.testing.fake_store import FakeStore
+from mailsuite.testing.fake_traces import FakeTrace
+from tests.mda.case import deliverer_over
 from tests.mda.test_accounts import AccountsCase
 from tests.msa.case import queue_over
 
@@ -68,7 +69,14 @@ class ForwardCase(AccountsCase):
         )
         finder = self.accounts()
         forwarder = Forwarder(self.queue, self.directory, finder.hosts, self.rewriting, HOST, lambda: self.time)
-        self.deliverer = Deliverer(finder, self.store.messages, FakeEvents(), self.thread, forwarder, HOST)
+        self.trace = FakeTrace()
+        self.events = FakeEvents()
+        self.deliverer = deliverer_over(
+            *(self.store, finder, self.queue, forwarder, self.events, self.thread),
+            hostname=HOST,
+            clock=lambda: self.time,
+            trace=self.trace,
+        )
 
     async def thread(self, work: Callable[[], T]) -> T:
         """At once."""

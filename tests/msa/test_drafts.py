@@ -15,6 +15,7 @@ from mailsuite.model.folder import DRAFTS
 from mailsuite.model.job import QueuedMessage
 from mailsuite.model.message import Message
 from mailsuite.msa.drafts import Drafts
+from mailsuite.msa.identity import Identities
 from mailsuite.msa.outgoing import TEXT_CHARACTERS
 from mailsuite.msa.submit import FieldError, Submitter
 from mailsuite.testing.fake_events import FakeEvents
@@ -49,6 +50,7 @@ class DraftsCase(SubmitterCase):
             self.door,  # type: ignore[arg-type]
             generous(),
             self.store.messages,
+            Identities(self.store.directory, "+"),
             self.clock,
             self.random,
             "mx.alpha.example",

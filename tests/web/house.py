@@ -28,6 +28,7 @@ from mailsuite.model.ids import ordered_id
 from mailsuite.model.job import QueuedMessage
 from mailsuite.model.message import Filed, Filing
 from mailsuite.msa.drafts import Drafts
+from mailsuite.msa.identity import Identities
 from mailsuite.msa.submit import Submitter
 from mailsuite.runtime.threads import Threads
 from mailsuite.sqlite.actions import MailActions
@@ -144,7 +145,15 @@ class House:
         self._listening = port
         self.port = port.getHost().port
         day = 86_400_000
-        submitter = Submitter(self.queue, generous(), self.messages, lambda: self.now, os.urandom, "mx.alpha.example")
+        submitter = Submitter(
+            self.queue,
+            generous(),
+            self.messages,
+            Identities(self.directory, "+"),
+            lambda: self.now,
+            os.urandom,
+            "mx.alpha.example",
+        )
         app = WebApp(
             sessions=Sessions(self.directory, lambda: self.now, os.urandom, 14 * day, 60 * day),
             checker=CredentialChecker(self.directory, FakeCounter(lambda: self.now), self.threads.run, passwords),

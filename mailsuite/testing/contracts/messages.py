@@ -110,7 +110,7 @@ class MessageStoreContract(StoreContract):
         filed = await self.file("k")
         seq = await self.move(ACCOUNT, [filed.conversation], INBOX, TRASH)
         again = await self.file("k")
-        self.assertEqual(Filed(filed.message, filed.conversation, seq, new=False), again)
+        self.assertEqual(Filed(filed.message, filed.conversation, seq, new=False, folder=TRASH), again)
         self.assertEqual(TRASH, (await self.known(filed.message)).folder)
 
     async def test_unknown_folder(self) -> None:

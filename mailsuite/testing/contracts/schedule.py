@@ -839,6 +839,16 @@ class ScheduleContract(_Case):
         await self.schedule.end_rebuild(ANN)
         self.assertEqual(Idle(0), await self.schedule.claim(BOB, LONG))
 
+    async def test_a_rebuilder_that_died(self) -> None:
+        """Who comes after it in its slot frees the right; another's stays."""
+        await self.lose()
+        self.assertTrue(await self.schedule.begin_rebuild(ANN))
+        for slot, incarnation in (("host/1", ANN), ("host/2", BOB)):
+            await self.schedule.reap(slot, incarnation)
+            self.assertFalse(await self.schedule.begin_rebuild(BOB), slot)
+        await self.schedule.reap("host/1", "host/1/new")
+        self.assertTrue(await self.schedule.begin_rebuild(BOB))
+
     async def test_nothing_to_rebuild(self) -> None:
         """While the epoch is there nobody gets the right."""
         self.assertFalse(await self.schedule.begin_rebuild(ANN))

@@ -16,6 +16,7 @@ from mailsuite.interfaces.folders import IFolderStore
 from mailsuite.interfaces.job_control import IJobControl
 from mailsuite.interfaces.jobs import IJobStore
 from mailsuite.interfaces.messages import IMessageStore
+from mailsuite.interfaces.rules import IRuleStore
 from mailsuite.interfaces.search import IMailSearch
 from mailsuite.interfaces.sts_cache import IStsCache
 from mailsuite.interfaces.suppressions import ISuppressionList
@@ -50,6 +51,7 @@ class Stores:
     search: IMailSearch
     upkeep: IMailboxUpkeep
     sts: IStsCache
+    rules: IRuleStore
     drafts: IDraftStore
     spoil: Callable[[str], Awaitable[None]]
 

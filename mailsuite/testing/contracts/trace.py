@@ -38,12 +38,13 @@ class TraceStoreContract(StoreContract):
         self.assertEqual([made[3], made[2]], list(await self.traces.recent(2)))
 
     async def test_of(self) -> None:
-        """A message's trace is found by its queue id; those of nothing accepted are found by none."""
+        """A message's traces are found by its queue id; those of nothing accepted are found by none."""
         accepted = replace(TRACE, queue_id="q1")
-        await self.traces.add([TRACE, accepted, replace(TRACE, queue_id="q2")])
-        self.assertEqual(accepted, await self.traces.of("q1"))
-        self.assertIsNone(await self.traces.of("q3"))
-        self.assertIsNone(await self.traces.of(""))
+        sorted_ = replace(accepted, service="mda", began=NOW - 1)
+        await self.traces.add([TRACE, accepted, replace(TRACE, queue_id="q2"), sorted_])
+        self.assertEqual([accepted, sorted_], list(await self.traces.of("q1")))
+        self.assertEqual([], list(await self.traces.of("q3")))
+        self.assertEqual([], list(await self.traces.of("")))
 
     async def test_sweep(self) -> None:
         """What is too old goes, and then the oldest of what is too much."""
