@@ -118,6 +118,7 @@ class WebApp:
         route("/mail/act", self._mail.act, method="POST")
         route("/mail/m/<message>/body", self._conversation.body)
         route("/mail/m/<message>/part/<path>/<name>", self._conversation.part)
+        route("/mail/m/<message>/attachments.zip", self._conversation.archive)
         route("/mail/<folder>", self._mail.folder)
         route("/mail/<folder>/rows", self._mail.rows)
         route("/mail/<folder>/since", self._mail.since)

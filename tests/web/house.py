@@ -122,6 +122,7 @@ class House:
         self.blobs = BlobStore(self.store, BlobKeeper(self.store, directory / "blobs"))
         self.changer = Changer(MailActions(self.store, os.urandom), self.events)
         self.threads = Threads(reactor, "work", 2)
+        self.browser = Browser(self.messages, self.blobs, self.threads.run)
         self.queue = InstantQueue(self)
         self.accounts: dict[str, Account] = {}
         self.port = 0
@@ -157,7 +158,7 @@ class House:
         app = WebApp(
             sessions=Sessions(self.directory, lambda: self.now, os.urandom, 14 * day, 60 * day),
             checker=CredentialChecker(self.directory, FakeCounter(lambda: self.now), self.threads.run, passwords),
-            browser=Browser(self.messages, self.blobs, self.threads.run),
+            browser=self.browser,
             changer=self.changer,
             submitter=submitter,
             drafts=Drafts(
