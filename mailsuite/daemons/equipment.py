@@ -23,6 +23,7 @@ from mailsuite.runtime.settings import Settings
 from mailsuite.sqlite.actions import MailActions
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.drafts import DraftStore
 from mailsuite.sqlite.folders import FolderStore
 from mailsuite.sqlite.job_control import JobControl
 from mailsuite.sqlite.jobs import JobStore
@@ -77,6 +78,11 @@ class Equipment(ABC):
     def messages(self) -> MessageStore:
         """Mailboxes."""
         return MessageStore(self.store, self.random)
+
+    @cached_property
+    def drafts(self) -> DraftStore:
+        """Messages being written."""
+        return DraftStore(self.store, self.random)
 
     @cached_property
     def actions(self) -> MailActions:

@@ -21,8 +21,9 @@ _BATCH = 1000
 
 
 def add(wiring: Wiring) -> None:
-    """Every ten minutes: old queue entries and traces, expired sessions, contents that nothing refers to, mail that has
-    lain in trash and spam for 30 days, texts for the search. Every 20 s: what wakes. Every second: the search's index.
+    """Every ten minutes: old queue entries and traces, expired sessions, keys of sent drafts, contents that nothing
+    refers to, mail that has lain in trash and spam for 30 days, texts for the search. Every 20 s: what wakes. Every
+    second: the search's index.
     """
     # Touched first, so that Redis runs before anything connects to it.
     _ = wiring.private_redis
@@ -35,6 +36,7 @@ def add(wiring: Wiring) -> None:
         while await wiring.jobs.forget(now - KEEP_CLOSED, _BATCH) == _BATCH:
             pass
         await wiring.directory.expire_sessions(now - web.session_idle, now - web.session_max)
+        await wiring.drafts.sweep(now - KEEP_CLOSED)
         await wiring.blobs.sweep(now - KEEP_CLOSED)
         await wiring.traces.sweep(now - KEEP_TRACES, MOST_TRACES)
 

@@ -9,6 +9,7 @@ from mailsuite.daemons.wiring import Wiring
 from mailsuite.login.sessions import Sessions
 from mailsuite.mailbox.browse import Browser
 from mailsuite.mailbox.change import Changer
+from mailsuite.msa.drafts import Drafts
 from mailsuite.msa.identity import Identities
 from mailsuite.msa.submit import Submitter
 from mailsuite.runtime.daemon import Stage
@@ -26,18 +27,29 @@ def add(wiring: Wiring) -> None:
     settings = wiring.settings
     web = settings.web
     wiring.eager()
+    submitter = Submitter(
+        wiring.queue,
+        wiring.allowance,
+        wiring.messages,
+        Identities(wiring.directory, settings.mda.subaddress),
+        wiring.clock,
+        wiring.random,
+        settings.server.hostname,
+    )
     app = WebApp(
         sessions=Sessions(wiring.directory, wiring.clock, wiring.random, web.session_idle, web.session_max),
         checker=wiring.checker,
         browser=Browser(wiring.messages, wiring.blobs, wiring.cpu.run),
         changer=Changer(wiring.actions, wiring.events),
-        submitter=Submitter(
-            wiring.queue,
-            wiring.allowance,
+        submitter=submitter,
+        drafts=Drafts(
+            wiring.drafts,
+            submitter,
             wiring.messages,
-            Identities(wiring.directory, settings.mda.subaddress),
+            wiring.blobs,
+            wiring.events,
+            wiring.cpu.run,
             wiring.clock,
-            wiring.random,
             settings.server.hostname,
         ),
         events=wiring.events,

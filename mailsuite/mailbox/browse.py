@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -10,7 +10,9 @@ from mailsuite.interfaces.blobs import IBlobStore
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.threads import InThread
 from mailsuite.mailbox import winmail
+from mailsuite.mailbox.archive import archive
 from mailsuite.mime.dsn import STATUS_TYPES, Notice, parse_notice
+from mailsuite.mime.part_name import part_name
 from mailsuite.mime.sanitize import Sanitized, sanitize, text_to_html
 from mailsuite.mime.text import best_html, best_text, decode_bytes, decode_text, html_to_text
 from mailsuite.model.errors import NotThere
@@ -82,13 +84,34 @@ class Browser:
 
     async def _shown(self, message: Message) -> Shown:
         notice = await self._notice(message)
+        return Shown(message, message.description.snippet, await self._attachments(message, notice), notice)
+
+    async def _attachments(self, message: Message, notice: Notice | None) -> tuple[Part, ...]:
         attachments: list[Part] = []
         for part in _own_parts(message.description.structure):
             if _is_file(part) and not (notice and part.content_type in STATUS_TYPES):
                 attachments.append(part)
                 if winmail.is_winmail(part):
                     attachments += [inner for inner, _ in await self._inner(message, part)]
-        return Shown(message, message.description.snippet, tuple(attachments), notice)
+        return tuple(attachments)
+
+    async def archive(self, account_id: str, message_id: str) -> AsyncIterator[bytes] | None:
+        """All attachments of a message in one zip archive, piece by piece; None when it has none, or is not there."""
+        message = await self._messages.message(account_id, message_id)
+        if message is None:
+            return None
+        parts = await self._attachments(message, await self._notice(message))
+        if not parts:
+            return None
+
+        async def files() -> AsyncIterator[tuple[str, bytes]]:
+            for part in parts:
+                found = await self.part(account_id, message_id, part.path)
+                if found is None:
+                    raise NotThere(f"there is no message {message_id} any more")
+                yield part_name(part), found[1]
+
+        return archive(files(), message.received_at, self._in_thread)
 
     async def _inner(self, message: Message, part: Part) -> tuple[tuple[Part, bytes], ...]:
         raw, whole = await self._read(message, part)

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from mailsuite.model.draft import Draft
 
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """``to``, ``cc`` and ``bcc`` are address lists as typed; ``in_reply_to`` is the id of a stored message or ""."""
-
-    to: str
-    cc: str
-    bcc: str
-    subject: str
-    text: str
-    in_reply_to: str = ""
+__all__ = ["Draft", "FieldError"]
 
 
 class FieldError(ValueError):

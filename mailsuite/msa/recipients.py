@@ -24,6 +24,17 @@ def read_recipients(field: str, text: str) -> tuple[Mailbox, ...]:
     return tuple(_mailbox(field, piece) for piece in _pieces(text))
 
 
+def usable_recipients(text: str) -> tuple[Mailbox, ...]:
+    """As ``read_recipients``, of a list that is still being typed: pieces that are no mailboxes are left out."""
+    found = []
+    for piece in _pieces(text):
+        try:
+            found.append(_mailbox("", piece))
+        except FieldError:
+            continue
+    return tuple(found)
+
+
 def _pieces(text: str) -> Iterator[str]:
     for match in _PIECE.finditer(text):
         piece = match.group().strip()

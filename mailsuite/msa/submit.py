@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.queue import ISubmissionQueue, Submission
 from mailsuite.mime.addresses import show_mailbox
-from mailsuite.mime.compose import Outgoing, compose, references_of, reply_subject
+from mailsuite.mime.compose import compose, reply_subject
 from mailsuite.model.account import Account
 from mailsuite.model.address import Address, Mailbox
 from mailsuite.model.envelope import Envelope, Recipient
@@ -18,14 +18,11 @@ from mailsuite.model.message import Message
 from mailsuite.msa.allowance import Allowance
 from mailsuite.msa.draft import Draft, FieldError
 from mailsuite.msa.identity import Identities
+from mailsuite.msa.outgoing import SUBJECT_CHARACTERS, check_lengths, outgoing
 from mailsuite.msa.recipients import read_recipients
 from mailsuite.msa.reply import reply_recipients
 
 __all__ = ["Draft", "FieldError", "Submitter"]
-
-SUBJECT_CHARACTERS = 1000
-TEXT_CHARACTERS = 500_000
-"""So much is composed in some 50 ms, on the reactor thread."""
 
 
 class Submitter:
@@ -60,27 +57,12 @@ class Submitter:
         cc = read_recipients("cc", draft.cc)
         bcc = read_recipients("bcc", draft.bcc)
         recipients = self._envelope_recipients((*to, *cc, *bcc))
-        for field, value, most in (
-            ("subject", draft.subject, SUBJECT_CHARACTERS),
-            ("text", draft.text, TEXT_CHARACTERS),
-        ):
-            if len(value) > most:
-                raise FieldError(field, f"the {field} is longer than {most} characters")
+        check_lengths(draft)
         answered = await self._answered(account, draft.in_reply_to)
         now = self._clock()
-        outgoing = Outgoing(
-            author=Mailbox(account.name, account.address),
-            to=to,
-            cc=cc,
-            subject=draft.subject,
-            text=draft.text,
-            date=now,
-            message_id=f"<{ordered_id(now, self._random)}@{self._hostname}>",
-            in_reply_to=answered.description.message_id if answered else "",
-            references=references_of(answered.description) if answered else (),
-        )
+        letter = outgoing(account, draft, to, cc, answered, now, f"<{ordered_id(now, self._random)}@{self._hostname}>")
         try:
-            content = compose(outgoing)
+            content = compose(letter)
         except ValueError as error:
             field, _, text = str(error).partition(": ")
             raise FieldError(field.lower(), text) from None

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from mailsuite.model.address import Mailbox
+from mailsuite.model.draft import Draft
 from mailsuite.model.envelope import Envelope
 from mailsuite.model.errors import Undecodable
 from mailsuite.model.job import Attempt, PlanEntry, RecipientResult
@@ -38,5 +39,6 @@ recipients: Reader[tuple[RecipientResult, ...]] = msgspec.json.Decoder(tuple[Rec
 history: Reader[tuple[Attempt, ...]] = msgspec.json.Decoder(tuple[Attempt, ...]).decode
 description: Reader[Description] = msgspec.json.Decoder(Description).decode
 mailboxes: Reader[tuple[Mailbox, ...]] = msgspec.json.Decoder(tuple[Mailbox, ...]).decode
+draft: Reader[Draft] = msgspec.json.Decoder(Draft).decode
 authentication: Reader[Authentication] = msgspec.json.Decoder(Authentication).decode
 strings: Reader[tuple[str, ...]] = msgspec.json.Decoder(tuple[str, ...]).decode

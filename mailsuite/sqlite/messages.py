@@ -76,7 +76,7 @@ class MessageStore:
     async def replace(self, message: str, filing: Filing) -> Filed:
         """See IMessageStore."""
         now = self._store.clock()
-        return await self._store.write(lambda c: _replace(c, message, filing, now))
+        return await self._store.write(lambda c: replace_draft(c, message, filing, now))
 
     async def remove(self, account: str, messages: Sequence[str]) -> int:
         """See IMessageStore."""
@@ -159,7 +159,8 @@ def _free_number(c: Connection, first: int) -> int:
         first += PER_SECOND
 
 
-def _replace(c: Connection, message: str, filing: Filing, now: int) -> Filed:
+def replace_draft(c: Connection, message: str, filing: Filing, now: int) -> Filed:
+    """See IMessageStore.replace."""
     account = filing.account
     old = c.execute(
         "SELECT * FROM message WHERE id = ? AND account = ? AND folder = ?", (message, account, DRAFTS)

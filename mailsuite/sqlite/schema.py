@@ -304,6 +304,19 @@ _RULES = (
     "CREATE INDEX answered_at ON answered (account, at)",
 )
 
+_DRAFTS = (
+    # Messages being written. `content` is what was typed, as JSON; a row outlives its message for a while, so that what
+    # was sent does not come back with a revision that arrives late.
+    """
+    CREATE TABLE draft (
+        account TEXT NOT NULL, key TEXT NOT NULL, message TEXT NOT NULL, revision INTEGER NOT NULL,
+        touched_at INTEGER NOT NULL, sent INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (account, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX draft_message ON draft (message)",
+    "CREATE INDEX draft_touched ON draft (touched_at)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _TRACES,
@@ -315,6 +328,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERDICTS,
     _MAILBOXES,
     _RULES,
+    _DRAFTS,
 )
 """Step n leads from schema version n to n + 1. Steps are only ever added."""
 

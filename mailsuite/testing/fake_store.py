@@ -6,6 +6,7 @@ from mailsuite.model.errors import StoreUnavailable
 from mailsuite.runtime.clock import Clock
 from mailsuite.testing.fake_blobs import FakeBlobStore
 from mailsuite.testing.fake_directory import FakeAccountDirectory
+from mailsuite.testing.fake_drafts import FakeDraftStore
 from mailsuite.testing.fake_job_control import FakeJobControl
 from mailsuite.testing.fake_jobs import FakeJobStore
 from mailsuite.testing.fake_mailbox import FakeMailbox
@@ -27,6 +28,7 @@ class FakeStore:
         self.control = FakeJobControl(self.jobs)
         self.messages = FakeMessageStore(clock, self._check)
         self.mailbox = FakeMailbox(self.messages)
+        self.drafts = FakeDraftStore(self.messages)
         self.zones = FakeZoneSource(self._check)
         self.directory = FakeAccountDirectory(self.zones, self._check)
         self.rules = FakeRuleStore(self.directory, self._check)

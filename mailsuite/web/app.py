@@ -20,6 +20,7 @@ from mailsuite.interfaces.events import IEventBus
 from mailsuite.login.sessions import Sessions
 from mailsuite.mailbox.browse import Browser
 from mailsuite.mailbox.change import Changer
+from mailsuite.msa.drafts import Drafts
 from mailsuite.msa.submit import Submitter
 from mailsuite.runtime.clock import Clock
 from mailsuite.web.assets import Assets
@@ -59,6 +60,7 @@ class WebApp:
         browser: Browser,
         changer: Changer,
         submitter: Submitter,
+        drafts: Drafts,
         events: IEventBus,
         assets: Path,
         public_url: str,
@@ -82,7 +84,7 @@ class WebApp:
         self._login = LoginPages(renderer, self._cookie, checker, events)
         self._mail = MailPages(renderer, browser, changer, shell)
         self._conversation = ConversationPages(renderer, browser, shell, self._origin)
-        self._compose = ComposePages(renderer, browser, submitter, shell, random)
+        self._compose = ComposePages(renderer, browser, submitter, drafts, changer, shell, random)
         self._health = Health(health)
         self._metrics = MetricsPage(metrics)
         self._policies = policies
@@ -110,9 +112,13 @@ class WebApp:
         route("/events", streams.serve)
         route("/mail/compose", self._compose.form)
         route("/mail/send", self._compose.send, method="POST")
+        route("/mail/draft", self._compose.save, method="POST")
+        route("/mail/draft/discard", self._compose.discard, method="POST")
+        route("/mail/draft/undo", self._compose.undo, method="POST")
         route("/mail/act", self._mail.act, method="POST")
         route("/mail/m/<message>/body", self._conversation.body)
         route("/mail/m/<message>/part/<path>/<name>", self._conversation.part)
+        route("/mail/m/<message>/attachments.zip", self._conversation.archive)
         route("/mail/<folder>", self._mail.folder)
         route("/mail/<folder>/rows", self._mail.rows)
         route("/mail/<folder>/since", self._mail.since)

@@ -494,3 +494,45 @@ class WritingTests(BrowserCase):
             window.check()
 
         await self.drive(flow)
+
+
+class DraftTests(BrowserCase):
+    """Drafts in a real browser."""
+
+    async def test_autosave(self) -> None:
+        """What is typed is kept by itself as one draft; it can be gone on with, discarded, had back, and sent."""
+
+        def flow(browser: Browser) -> None:
+            window = self.window(browser)
+            window.expected.append("status of 422")
+            page = window.login(ALICE, PASSWORD)
+            page.get_by_title("Compose (c)").first.click()
+            form = page.locator("form.cmp")
+            form.get_by_label("Subject").fill("Lunch")
+            expect(form.locator(".saved")).to_contain_text("Saved in Drafts")
+            expect(form.locator("[name=rev]")).to_have_value("1")
+            form.get_by_label("Text").fill("At one?")
+            expect(form.locator("[name=rev]")).to_have_value("2")
+            form.get_by_label("To", exact=True).fill("Bob <bob@")
+            form.get_by_role("button", name="Save").click()
+            expect(form.locator("[name=rev]")).to_have_value("3")
+            self.assertEqual(page.url.rpartition("/")[2], "inbox")
+            form.get_by_role("button", name="Discard").click()
+            expect(form).to_have_count(0)
+            page.locator("#toasts").get_by_role("button", name="Undo").click()
+            page.goto("/mail/drafts")
+            expect(page.locator("#rows .row")).to_have_count(1)
+            page.locator("#rows .row a").first.click()
+            page.get_by_role("link", name="Go on writing").click()
+            expect(form.get_by_label("Text")).to_have_value("At one?")
+            form.get_by_title("Send (Ctrl+Enter)").click()
+            expect(form.get_by_role("alert")).to_be_visible()
+            form.get_by_label("To", exact=True).fill(BOB)
+            form.get_by_title("Send (Ctrl+Enter)").click()
+            expect(form).to_have_count(0)
+            page.goto("/mail/drafts")
+            expect(page.locator("#rows .row")).to_have_count(0)
+            window.check()
+
+        await self.drive(flow)
+        self.assertEqual(len(self.house.queue.accepted), 1)

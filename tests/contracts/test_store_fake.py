@@ -11,6 +11,7 @@ from mailsuite.testing.builders import NOW, filing
 from mailsuite.testing.contracts.blobs import BlobStoreContract
 from mailsuite.testing.contracts.claims import ClaimContract
 from mailsuite.testing.contracts.directory import AccountDirectoryContract
+from mailsuite.testing.contracts.drafts import DraftStoreContract
 from mailsuite.testing.contracts.job_control import JobControlContract
 from mailsuite.testing.contracts.jobs import JobStoreContract
 from mailsuite.testing.contracts.mailbox import MailboxContract
@@ -49,6 +50,7 @@ class _Fake:
             store.mailbox,
             store.sts,
             store.rules,
+            store.drafts,
             spoil,
         )
 
@@ -105,6 +107,10 @@ class FakeSuppressionListTests(_Fake, SuppressionListContract, TestCase):
     """ISuppressionList in memory."""
 
 
+class FakeDraftStoreTests(_Fake, DraftStoreContract, TestCase):
+    """IDraftStore in memory."""
+
+
 class FakeStsCacheTests(_Fake, StsCacheContract, TestCase):
     """IStsCache in memory."""
 
@@ -135,6 +141,7 @@ class FakeFaultTests(TestCase):
                 store.suppressions.find("a", ()),
                 store.sts.get("beta.example"),
                 store.rules.ruleset("a"),
+                store.drafts.find("a", "k"),
             ):
                 try:
                     await call
@@ -143,6 +150,6 @@ class FakeFaultTests(TestCase):
                     failed += 1
             return failed
 
-        self.assertEqual(11, await fails())
+        self.assertEqual(12, await fails())
         store.fault = ""
         self.assertEqual(0, await fails())

@@ -11,6 +11,7 @@ from mailsuite.runtime.clock import Clock
 from mailsuite.sqlite.actions import MailActions
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.drafts import DraftStore
 from mailsuite.sqlite.folders import FolderStore
 from mailsuite.sqlite.job_control import JobControl
 from mailsuite.sqlite.jobs import JobStore
@@ -26,6 +27,7 @@ from mailsuite.sqlite.zones import ZoneSource
 from mailsuite.testing.contracts.blobs import BlobStoreContract
 from mailsuite.testing.contracts.claims import ClaimContract
 from mailsuite.testing.contracts.directory import AccountDirectoryContract
+from mailsuite.testing.contracts.drafts import DraftStoreContract
 from mailsuite.testing.contracts.job_control import JobControlContract
 from mailsuite.testing.contracts.jobs import JobStoreContract
 from mailsuite.testing.contracts.mailbox import MailboxContract
@@ -70,6 +72,7 @@ class _Sqlite(StoreContract):
             MailboxUpkeep(store, keeper.files.exists),
             StsCache(store),
             RuleStore(store),
+            DraftStore(store, os.urandom),
             spoil,
         )
 
@@ -124,6 +127,10 @@ class SqliteTraceStoreTests(_Sqlite, TraceStoreContract, TestCase):
 
 class SqliteSuppressionListTests(_Sqlite, SuppressionListContract, TestCase):
     """ISuppressionList in SQLite."""
+
+
+class SqliteDraftStoreTests(_Sqlite, DraftStoreContract, TestCase):
+    """IDraftStore in SQLite."""
 
 
 class SqliteStsCacheTests(_Sqlite, StsCacheContract, TestCase):

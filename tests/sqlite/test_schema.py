@@ -9,10 +9,13 @@ import stat
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
+from mailsuite.model.folder import DRAFTS
 from mailsuite.sqlite.connection import connect
 from mailsuite.sqlite.files import BlobFiles
+from mailsuite.sqlite.messages import file_into
 from mailsuite.sqlite.schema import MIGRATIONS, SchemaRefused, migrate
 from mailsuite.sqlite.store import Store
+from mailsuite.testing.builders import filing
 from mailsuite.testing.temporary import temporary_directory
 
 
@@ -120,6 +123,15 @@ class SchemaTests(TestCase):
             path.parent / "blobs/ab/cd",
         ):
             self.assertEqual(0o600, stat.S_IMODE(private.stat().st_mode), private)
+
+    def test_drafts_that_were_there(self) -> None:
+        """Messages in Drafts of an older schema stay; none of them is one that can be written on."""
+        step = next(n for n, statements in enumerate(MIGRATIONS) if "CREATE TABLE draft (" in statements[0])
+        migrate(self.connection, MIGRATIONS[:step])
+        file_into(self.connection, filing("old", folder=DRAFTS), "m", "c", 1)
+        self.assertEqual(len(MIGRATIONS) - step, migrate(self.connection))
+        count = "SELECT (SELECT COUNT(*) FROM message WHERE folder = 'drafts'), (SELECT COUNT(*) FROM draft)"
+        self.assertEqual((1, 0), tuple(self.connection.execute(count).fetchone()))
 
     def test_file_of_another_program(self) -> None:
         """A database that is not ours is refused and not touched."""

@@ -11,13 +11,15 @@ from twisted.trial.unittest import TestCase
 
 from mailsuite.model.action import Action, AllIn, Chosen, Verb
 from mailsuite.model.alias import Alias, Forward
-from mailsuite.model.folder import ARCHIVE, INBOX, STARRED
+from mailsuite.model.draft import Draft
+from mailsuite.model.folder import ARCHIVE, DRAFTS, INBOX, STARRED
 from mailsuite.model.job import Job, Lane
 from mailsuite.model.message import Cursor
 from mailsuite.model.query import Field, In, Is, Query, Text
 from mailsuite.sqlite.actions import MailActions
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.drafts import DraftStore
 from mailsuite.sqlite.jobs import JobStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.search import MailSearch
@@ -144,6 +146,21 @@ class ShapeTests(TestCase):
         await self.messages.counters("bob")
         await self.messages.seq("bob")
         # Sorted are the messages of one conversation, by folder, uid or with trash last.
+        self.assert_searches(await self.plans(), ("GROUP BY folder", "ORDER BY uid"))
+
+    async def test_drafts(self) -> None:
+        """Drafts are found by key or message, and forgotten by age."""
+        drafts, words = DraftStore(self.store, os.urandom), Draft("", "", "", "", "")
+        for n in range(40):
+            await drafts.save(f"k{n}", 1, words, filing(f"draft/k{n}", folder=DRAFTS))
+        filed = await drafts.save("k", 1, words, filing("draft/k", folder=DRAFTS))
+        await self.trace(True)
+        for revision in (2, 2):
+            await drafts.save("k", revision, words, filing("draft/k", folder=DRAFTS))
+        await drafts.find("bob", "k")
+        await drafts.of_message("bob", filed.message)
+        await drafts.close("bob", "k", words)
+        await drafts.sweep(NOW)
         self.assert_searches(await self.plans(), ("GROUP BY folder", "ORDER BY uid"))
 
     async def test_pages_come_from_one_index(self) -> None:

@@ -27,12 +27,14 @@ from mailsuite.model.folder import INBOX, SENT
 from mailsuite.model.ids import ordered_id
 from mailsuite.model.job import QueuedMessage
 from mailsuite.model.message import Filed, Filing
+from mailsuite.msa.drafts import Drafts
 from mailsuite.msa.identity import Identities
 from mailsuite.msa.submit import Submitter
 from mailsuite.runtime.threads import Threads
 from mailsuite.sqlite.actions import MailActions
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
 from mailsuite.sqlite.directory import AccountDirectory
+from mailsuite.sqlite.drafts import DraftStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.store import Store
 from mailsuite.testing.fake_counter import FakeCounter
@@ -120,6 +122,7 @@ class House:
         self.blobs = BlobStore(self.store, BlobKeeper(self.store, directory / "blobs"))
         self.changer = Changer(MailActions(self.store, os.urandom), self.events)
         self.threads = Threads(reactor, "work", 2)
+        self.browser = Browser(self.messages, self.blobs, self.threads.run)
         self.queue = InstantQueue(self)
         self.accounts: dict[str, Account] = {}
         self.port = 0
@@ -143,18 +146,29 @@ class House:
         self._listening = port
         self.port = port.getHost().port
         day = 86_400_000
+        submitter = Submitter(
+            self.queue,
+            generous(),
+            self.messages,
+            Identities(self.directory, "+"),
+            lambda: self.now,
+            os.urandom,
+            "mx.alpha.example",
+        )
         app = WebApp(
             sessions=Sessions(self.directory, lambda: self.now, os.urandom, 14 * day, 60 * day),
             checker=CredentialChecker(self.directory, FakeCounter(lambda: self.now), self.threads.run, passwords),
-            browser=Browser(self.messages, self.blobs, self.threads.run),
+            browser=self.browser,
             changer=self.changer,
-            submitter=Submitter(
-                self.queue,
-                generous(),
+            submitter=submitter,
+            drafts=Drafts(
+                DraftStore(self.store, os.urandom),
+                submitter,
                 self.messages,
-                Identities(self.directory, "+"),
+                self.blobs,
+                self.events,
+                self.threads.run,
                 lambda: self.now,
-                os.urandom,
                 "mx.alpha.example",
             ),
             events=self.events,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import re
+from typing import ClassVar
 
-from mailsuite.model.folder import INBOX
+from mailsuite.model.folder import DRAFTS, INBOX
 from tests.web.case import WebCase
 from tests.web.house import ALICE, BOB
 
@@ -135,3 +136,103 @@ class ComposeTests(WebCase):
         filed = await self.house.mail(ALICE, "Plan")
         await self.alice.get(f"/mail/compose?t={filed.conversation}&re={filed.message}")
         self.assertEqual((await self.house.messages.counters(self.house.id_of(ALICE)))[INBOX].unread, 1)
+
+
+class DraftTests(WebCase):
+    """/mail/draft and what is below it."""
+
+    FORM: ClassVar = {
+        "to": "Bob <bob@",
+        "cc": "",
+        "bcc": BOB,
+        "subject": "Lu<nch",
+        "text": "At one?\r\n",
+        "key": "d" * 32,
+    }
+
+    async def drafts(self) -> int:
+        """How many are in Alice's Drafts."""
+        return (await self.house.messages.counters(self.house.id_of(ALICE)))[DRAFTS].total
+
+    async def message(self) -> str:
+        """The id of the one draft's message."""
+        rows = await self.house.messages.page(self.house.id_of(ALICE), DRAFTS, None, 2)
+        self.assertEqual(len(rows), 1)
+        return (await self.house.messages.messages(self.house.id_of(ALICE), rows[0].id))[-1].id
+
+    async def test_plain(self) -> None:
+        """Without a script: saved, the page has what was typed; written on, sent, gone; then nothing brings it back."""
+        answer = await self.alice.post("/mail/draft", {**self.FORM, "rev": "0"})
+        self.assertEqual(answer.code, 303)
+        page = await self.alice.get(answer.header("location"))
+        for name in ("to", "bcc", "subject", "key"):
+            self.assertEqual(value(page.text, name), self.FORM[name])
+        self.assertIn("At one?", page.text)
+        self.assertEqual(value(page.text, "rev"), "1")
+        again = {**self.FORM, "to": BOB, "rev": "1"}
+        self.assertEqual((await self.alice.post("/mail/draft", again)).header("location"), answer.header("location"))
+        self.assertEqual(await self.drafts(), 1)
+        sent = await self.alice.post("/mail/send", {**again, "rev": "2"})
+        self.assertEqual((sent.code, await self.drafts(), len(self.house.queue.accepted)), (303, 0, 1))
+        again = {**again, "subject": "late", "rev": "2"}
+        late = await self.alice.post("/mail/draft", again)
+        self.assertEqual((late.code, await self.drafts()), (422, 0))
+        self.assertNotEqual(value(late.text, "key"), self.FORM["key"])
+        self.assertEqual(value(late.text, "subject"), "late")
+
+    async def test_script(self) -> None:
+        """A script gets the next revision, and the whole form when another page was faster."""
+        headers = {"HX_Request": "true", "HX_Request_Type": "partial"}
+        answer = await self.alice.post("/mail/draft", {**self.FORM, "rev": "0"}, **headers)
+        self.assertEqual((answer.code, value(answer.text, "rev")), (200, "1"))
+        self.assertNotIn("<form", answer.text)
+        self.assertEqual(answer.header("hx-retarget"), "")
+        old = await self.alice.post("/mail/draft", {**self.FORM, "text": "older", "rev": "0"}, **headers)
+        self.assertEqual((old.code, old.header("hx-retarget")), (422, "closest form"))
+        self.assertEqual((value(old.text, "rev"), value(old.text, "key")), ("1", self.FORM["key"]))
+        self.assertIn("older", old.text)
+        self.assertIn('role="alert"', old.text)
+
+    async def test_wrong_recipient_of_a_draft(self) -> None:
+        """A saved draft that cannot be sent comes back ready to be mended: the second try goes through."""
+        await self.alice.post("/mail/draft", {**self.FORM, "rev": "0"})
+        refused = await self.alice.post("/mail/send", {**self.FORM, "text": "changed", "rev": "1"})
+        self.assertEqual((refused.code, value(refused.text, "rev")), (422, "2"))
+        sent = await self.alice.post("/mail/send", {**self.FORM, "to": BOB, "text": "mended", "rev": "2"})
+        self.assertEqual((sent.code, await self.drafts()), (303, 0))
+
+    async def test_discard(self) -> None:
+        """Thrown away and taken back, with and without a script."""
+        await self.alice.post("/mail/draft", {**self.FORM, "rev": "0"})
+        for headers in ({}, {"HX_Request": "true"}):
+            answer = await self.alice.post("/mail/draft/discard", {"key": self.FORM["key"]}, **headers)
+            self.assertEqual((answer.code, await self.drafts()), (200, 0))
+            token = value(answer.text, "token")
+            bob = await self.house.visitor(BOB)
+            self.assertEqual((await bob.post("/mail/draft/undo", {"token": token})).code, 404)
+            undone = await self.alice.post("/mail/draft/undo", {"token": token}, **headers)
+            self.assertEqual((undone.code, await self.drafts()), (204 if headers else 303, 1))
+        never = await self.alice.post("/mail/draft/discard", {"key": "never-saved"})
+        self.assertEqual(never.code, 200)
+        self.assertNotIn("Undo", never.text)
+
+    async def test_open(self) -> None:
+        """The draft in a conversation leads back to its form."""
+        await self.alice.post("/mail/draft", {**self.FORM, "rev": "0"})
+        rows = await self.house.messages.page(self.house.id_of(ALICE), DRAFTS, None, 1)
+        text = (await self.alice.get(f"/mail/drafts/t/{rows[0].id}")).text
+        self.assertIn(f'href="/mail/compose?d={await self.message()}"', text)
+
+    async def test_somebody_elses(self) -> None:
+        """Another account can neither open, nor overwrite, nor send away, nor discard it."""
+        await self.alice.post("/mail/draft", {**self.FORM, "rev": "0"})
+        message = await self.message()
+        bob = await self.house.visitor(BOB)
+        self.assertEqual((await bob.get(f"/mail/compose?d={message}")).code, 404)
+        await bob.post("/mail/draft", {**self.FORM, "text": "bob was here", "rev": "1"})
+        await bob.post("/mail/draft/discard", {"key": self.FORM["key"]})
+        await bob.post("/mail/send", {**self.FORM, "to": BOB, "rev": "1"})
+        self.assertEqual(await self.drafts(), 1)
+        page = await self.alice.get(f"/mail/compose?d={message}")
+        self.assertIn("At one?", page.text)
+        self.assertNotIn("bob was here", page.text)

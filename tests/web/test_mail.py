@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
+from zipfile import ZipFile
 
+from twisted.internet.defer import Deferred
+from twisted.web.client import ResponseFailed
+
+from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.folder import ARCHIVE, INBOX, SENT, STARRED, TRASH
 from tests.web.case import WebCase
+from tests.web.client import Tail
 from tests.web.house import ALICE, BOB, NOON
 
 MINUTE = 60_000
@@ -292,6 +299,67 @@ class ConversationTests(WebCase):
             self.assertIn(f"filename*=UTF-8''{name}", answer.header("content-disposition"))
             self.assertTrue(answer.header("content-security-policy").startswith("sandbox; default-src 'none'"))
 
+    async def test_archive(self) -> None:
+        """All attachments in one archive, each octet for octet under its name, told apart where names are equal."""
+        part = b'--m\r\nContent-Type: application/x-y; name="\xc3\xa4.TXT"\r\n\r\none\r\n'
+        raw = b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="m"\r\n\r\n'
+        raw += part + part.replace(b"TXT", b"txt").replace(b"one", b"x" * 3_000_000) + b"--m--\r\n"
+        filed = await self.house.file(self.house.id_of(ALICE), raw)
+        path = f"/mail/m/{filed.message}/attachments.zip"
+        self.assertIn(f'href="{path}"', (await self.alice.get(f"/mail/inbox/t/{filed.conversation}")).text)
+        answer = await self.alice.get(path)
+        self.assertEqual((answer.code, answer.header("content-type")), (200, "application/zip"))
+        self.assertTrue(answer.header("content-disposition").startswith("attachment;"))
+        self.assertTrue(answer.header("content-security-policy").startswith("sandbox; default-src 'none'"))
+        with ZipFile(BytesIO(answer.content)) as zipped:
+            self.assertIsNone(zipped.testzip())
+            files = {info.filename: zipped.read(info) for info in zipped.infolist()}
+            self.assertEqual(zipped.infolist()[0].date_time, (2026, 11, 25, 12, 42, 0))
+        self.assertEqual(files, {"ä.TXT": b"one", "ä (2).txt": b"x" * 3_000_000})
+
+    async def test_archive_of_nothing(self) -> None:
+        """A message without attachments, and no message, have none."""
+        filed = await self.house.mail(ALICE, "Plain")
+        for message in (filed.message, "x"):
+            self.assertEqual((await self.alice.get(f"/mail/m/{message}/attachments.zip")).code, 404)
+
+    async def test_broken_archive(self) -> None:
+        """What breaks off in the middle is not taken for the whole."""
+        filed = await self.house.file(self.house.id_of(ALICE), RICH)
+        whole = self.house.browser.part
+
+        async def part(account: str, message: str, path: str) -> object:
+            if path == "3":
+                raise StoreUnavailable("gone")
+            return await whole(account, message, path)
+
+        self.patch(self.house.browser, "part", part)
+        path = f"/mail/m/{filed.message}/attachments.zip"
+        await self.assertFailure(Deferred.fromCoroutine(self.alice.get(path)), ResponseFailed)
+        self.assertEqual(len(self.flushLoggedErrors(StoreUnavailable)), 1)
+
+    async def test_hanging_up_during_an_archive(self) -> None:
+        """It waits for a client that does not read on, and ends quietly when that goes."""
+        raw = b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="m"\r\n\r\n'
+        for _ in range(3):
+            raw += b"--m\r\nContent-Type: application/x-y; name=y\r\n\r\n" + b"y" * 12_000_000 + b"\r\n"
+        filed = await self.house.file(self.house.id_of(ALICE), raw + b"--m--\r\n")
+        whole, asked = self.house.browser.part, []
+
+        async def part(account: str, message: str, path: str) -> object:
+            asked.append(path)
+            return await whole(account, message, path)
+
+        self.patch(self.house.browser, "part", part)
+        response = await self.alice.open("GET", f"/mail/m/{filed.message}/attachments.zip")
+        self.assertEqual(asked, ["1"])
+        tail = Tail()
+        response.deliverBody(tail)
+        tail.stop()
+        assert self.house.site
+        await self.house.site.drain(5)
+        self.assertEqual(asked, ["1"])
+
     async def test_unreadable(self) -> None:
         """A message that is no message is shown as it is."""
         filed = await self.house.file(self.house.id_of(ALICE), b"\x00\xff\xfe no header at all \x80<b>")
@@ -355,6 +423,7 @@ class ConversationTests(WebCase):
             f"/mail/m/{filed.message}/body",
             f"/mail/m/{filed.message}/part/1.2/pic.png",
             f"/mail/m/{filed.message}/part/2/x",
+            f"/mail/m/{filed.message}/attachments.zip",
             f"/mail/compose?re={filed.message}&t={filed.conversation}",
         ):
             self.assertEqual((await self.alice.get(path)).code, 404, path)

@@ -7,7 +7,8 @@ const written = form => fieldsOf(form).some(f => f.value !== f.defaultValue)
 /** Close a message; one that has been written in can be had back. */
 export function shut(form, toast) {
   form.remove()
-  if (written(form)) toast("Message discarded", () => { dock.append(form); $(".ed", form).focus() })
+  const saved = $("[name=rev]", form).value > 0
+  if (written(form)) toast(saved ? "Kept in Drafts" : "Message discarded", () => { dock.append(form); $(".ed", form).focus() })
 }
 
 dock.addEventListener("click", e => {

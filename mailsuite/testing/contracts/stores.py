@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from mailsuite.interfaces.actions import IMailActions
 from mailsuite.interfaces.blobs import IBlobStore
 from mailsuite.interfaces.directory import IAccountDirectory
+from mailsuite.interfaces.drafts import IDraftStore
 from mailsuite.interfaces.folders import IFolderStore
 from mailsuite.interfaces.job_control import IJobControl
 from mailsuite.interfaces.jobs import IJobStore
@@ -51,6 +52,7 @@ class Stores:
     upkeep: IMailboxUpkeep
     sts: IStsCache
     rules: IRuleStore
+    drafts: IDraftStore
     spoil: Callable[[str], Awaitable[None]]
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
 from twisted.web.server import Request
 
 from mailsuite.mailbox.browse import Browser
@@ -9,11 +13,14 @@ from mailsuite.mime.part_name import part_name
 from mailsuite.web.errors import PageNotFound
 from mailsuite.web.forms import wants_fragment
 from mailsuite.web.headers import FILE_POLICY, message_policy
+from mailsuite.web.outflow import Outflow
 from mailsuite.web.pages.shell import Shell, check_folder
 from mailsuite.web.parts import disposition, part_path, served_type
 from mailsuite.web.ranges import serve
 from mailsuite.web.render import Renderer, trusted
 from mailsuite.web.session import Visitor
+
+log = Logger()
 
 
 class ConversationPages:
@@ -56,3 +63,26 @@ class ConversationPages:
         request.setHeader("content-type", served_type(content))
         request.setHeader("content-disposition", disposition(part_name(part)))
         return serve(request, content, await self._browser.tag(content))
+
+    async def archive(self, request: Request, visitor: Visitor, message: str) -> bytes:
+        """All attachments in one zip archive."""
+        pieces = await self._browser.archive(visitor.account.id, message)
+        if pieces is None:
+            raise PageNotFound
+        request.setHeader("content-security-policy", FILE_POLICY)
+        request.setHeader("content-type", "application/zip")
+        request.setHeader("content-disposition", disposition("attachments.zip"))
+        try:
+            with Outflow(request) as outflow:
+                async for piece in pieces:
+                    await outflow.write(piece)
+        except CancelledError:  # the client has gone
+            raise
+        except Exception:
+            if not request.startedWriting:
+                request.responseHeaders.removeHeader("content-disposition")
+                raise
+            log.failure("the archive of message {message} was broken off", message=message)
+            transport: Any = request.channel.transport
+            transport.abortConnection()  # so that nobody takes what has come for the whole
+        return b""
