@@ -22,6 +22,7 @@ from mailsuite.runtime.clock import now
 from mailsuite.runtime.settings import Settings
 from mailsuite.sqlite.actions import MailActions
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
+from mailsuite.sqlite.contents import MailContents
 from mailsuite.sqlite.directory import AccountDirectory
 from mailsuite.sqlite.folders import FolderStore
 from mailsuite.sqlite.job_control import JobControl
@@ -77,6 +78,11 @@ class Equipment(ABC):
     def messages(self) -> MessageStore:
         """Mailboxes."""
         return MessageStore(self.store, self.random)
+
+    @cached_property
+    def contents(self) -> MailContents:
+        """Which contents mailboxes have."""
+        return MailContents(self.store)
 
     @cached_property
     def actions(self) -> MailActions:

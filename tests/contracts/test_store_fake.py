@@ -10,6 +10,7 @@ from mailsuite.runtime.clock import Clock
 from mailsuite.testing.builders import NOW, filing
 from mailsuite.testing.contracts.blobs import BlobStoreContract
 from mailsuite.testing.contracts.claims import ClaimContract
+from mailsuite.testing.contracts.contents import MailContentsContract
 from mailsuite.testing.contracts.directory import AccountDirectoryContract
 from mailsuite.testing.contracts.job_control import JobControlContract
 from mailsuite.testing.contracts.jobs import JobStoreContract
@@ -49,12 +50,17 @@ class _Fake:
             store.mailbox,
             store.sts,
             store.rules,
+            store.contents,
             spoil,
         )
 
 
 class FakeBlobStoreTests(_Fake, BlobStoreContract, TestCase):
     """IBlobStore in memory."""
+
+
+class FakeMailContentsTests(_Fake, MailContentsContract, TestCase):
+    """IMailContents in memory."""
 
 
 class FakeJobStoreTests(_Fake, JobStoreContract, TestCase):

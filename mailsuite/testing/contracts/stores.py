@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from mailsuite.interfaces.actions import IMailActions
 from mailsuite.interfaces.blobs import IBlobStore
+from mailsuite.interfaces.contents import IMailContents
 from mailsuite.interfaces.directory import IAccountDirectory
 from mailsuite.interfaces.folders import IFolderStore
 from mailsuite.interfaces.job_control import IJobControl
@@ -51,6 +52,7 @@ class Stores:
     upkeep: IMailboxUpkeep
     sts: IStsCache
     rules: IRuleStore
+    contents: IMailContents
     spoil: Callable[[str], Awaitable[None]]
 
 
