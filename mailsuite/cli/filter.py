@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import click
 from mailsuite.cli.context import Context, pass_context
 from mailsuite.cli.owner import account_of
 from mailsuite.cli.session import Tools, with_store
+from mailsuite.cli.texts import read_text
 from mailsuite.mailbox.rule_form import Names, show_rule
 from mailsuite.mailbox.rules import MOST, Rules, RuleTrial
 from mailsuite.mda.find import Finder
@@ -29,13 +29,13 @@ def filter_() -> None:
 
 def _read(file: Path) -> dict[str, Any]:
     """A rule in TOML or JSON; "-" is standard input."""
-    text = sys.stdin.read(_LARGEST + 1) if str(file) == "-" else file.read_text("utf-8")
-    if len(text) > _LARGEST:
-        raise ValueError(f"{file} is too large for a rule")
+    text = read_text(file, _LARGEST)
     try:
         data = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:
         raise ValueError(f"{file} cannot be read: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{file} cannot be read: it is nested too deep") from None
     assert isinstance(data, dict)
     return data
 

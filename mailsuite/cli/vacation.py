@@ -10,8 +10,12 @@ import click
 from mailsuite.cli.context import Context, pass_context
 from mailsuite.cli.owner import account_of
 from mailsuite.cli.session import Tools, with_store
+from mailsuite.cli.texts import read_text
 from mailsuite.mailbox.rules import Rules
-from mailsuite.model.vacation import DAYS, FEWEST_DAYS, MOST_DAYS, Vacation
+from mailsuite.model.vacation import DAYS, FEWEST_DAYS, MOST_DAYS, TEXT, Vacation
+
+_LARGEST = 4 * TEXT
+"""Octets; a character has four at most."""
 
 _TIMES = click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M"))
 
@@ -55,9 +59,11 @@ def set_(
     days: int,
 ) -> None:
     """Have mail to ACCOUNT answered, once to each sender."""
-    words = text if text_file is None else text_file.read_text("utf-8")
+    if text and text_file is not None:
+        raise click.ClickException("text: --text or --text-file, not both")
 
     async def work(tools: Tools) -> None:
+        words = text if text_file is None else read_text(text_file, _LARGEST)
         owner = await account_of(tools, account)
         made = Vacation(words, subject, _ms(start), _ms(end), days)
         await Rules(tools.rules, tools.folders).set_vacation(owner, made)

@@ -9,6 +9,7 @@ from mailsuite.daemons.wiring import Wiring
 from mailsuite.login.sessions import Sessions
 from mailsuite.mailbox.browse import Browser
 from mailsuite.mailbox.change import Changer
+from mailsuite.msa.identity import Identities
 from mailsuite.msa.submit import Submitter
 from mailsuite.runtime.daemon import Stage
 from mailsuite.runtime.listener import Listener
@@ -31,7 +32,13 @@ def add(wiring: Wiring) -> None:
         browser=Browser(wiring.messages, wiring.blobs, wiring.cpu.run),
         changer=Changer(wiring.actions, wiring.events),
         submitter=Submitter(
-            wiring.queue, wiring.allowance, wiring.messages, wiring.clock, wiring.random, settings.server.hostname
+            wiring.queue,
+            wiring.allowance,
+            wiring.messages,
+            Identities(wiring.directory, settings.mda.subaddress),
+            wiring.clock,
+            wiring.random,
+            settings.server.hostname,
         ),
         events=wiring.events,
         assets=webroot(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from mailsuite.interfaces.blobs import IBlobStore
 from mailsuite.interfaces.messages import IMessageStore
@@ -168,6 +169,10 @@ class Browser:
             return next((one for one in await self._inner(message, part) if one[0].path == wanted), None)
         raw, whole = await self._read(message, part)
         return part, await self._in_thread(lambda: decode_bytes(raw, whole))
+
+    async def tag(self, content: bytes) -> str:
+        """A name for just these octets, the same whenever they come again."""
+        return await self._in_thread(lambda: sha256(content).hexdigest())
 
     async def raw(self, account_id: str, message_id: str) -> bytes | None:
         """The message as it came in."""

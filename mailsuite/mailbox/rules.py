@@ -151,6 +151,8 @@ class RuleTrial:
     async def apply(self, account: Account, rule: Rule, changer: Changer, place: str = INBOX) -> Applied:
         """Do to the last 5,000 messages of a folder what the rule does, though it may be switched off; nothing is
         forwarded. What points to a deleted folder or label is skipped.
+
+        When the store fails midway, what was done stays, and doing it again does the rest.
         """
         tried = await self.test(account, [replace(rule, enabled=True)], MOST, place)
         folders = {*FOLDERS, *(folder.id for folder in await self._folders.folders(account.id))}
@@ -160,11 +162,17 @@ class RuleTrial:
             for action in _actions(each, folders, labels):
                 chosen.setdefault(action, []).append(each.message.id)
         tokens = []
+        changed: set[str] = set()
         for action, ids in sorted(chosen.items(), key=lambda item: item[0].verb is Verb.MOVE):
             for start in range(0, len(ids), _STEP):
-                done = await changer.do(account.id, action, Chosen(messages=tuple(ids[start : start + _STEP])))
+                step = ids[start : start + _STEP]
+                try:
+                    done = await changer.do(account.id, action, Chosen(messages=tuple(step)))
+                except NotThere:
+                    break  # the folder or label was deleted meanwhile
                 tokens.append(done.undo)
-        return Applied(len({id_ for ids in chosen.values() for id_ in ids}), tuple(filter(None, tokens)))
+                changed.update(step)
+        return Applied(len(changed), tuple(filter(None, tokens)))
 
     async def _decide(self, message: Message, rules: Sequence[Rule], text: bool) -> Decision:
         try:

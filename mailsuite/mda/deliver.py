@@ -150,6 +150,9 @@ class Deliverer:
         decision = await self._decide(message, account, recipient.address, content, read)
         await self._sorter.forward(message, recipient, account, content, decision)
         filed = await self._file(_sorted(message, account, read, decision))
+        if decision.folders:
+            # The first of them may be one that was deleted.
+            decision = replace(decision, folders=(filed.folder,))
         if filed.new:
             self._sorter.note(message, account, decision)
         if account.rules:

@@ -61,8 +61,8 @@ class Sorter:
         text: str,
         verdict: Authentication,
     ) -> Decision:
-        """What the account's rules want with a message that came for ``address``; nothing when they fail: that is
-        our fault, and the mail goes to the Inbox.
+        """What the account's rules want with a message that came for ``address``; nothing, and ``failed``, when they
+        raise: that is our fault, and the mail goes to the Inbox.
 
         Raises StoreUnavailable.
         """
@@ -78,7 +78,7 @@ class Sorter:
             return work() if small else await self._thread(work)
         except Exception:
             log.failure("{queue_id}: the rules of {account} failed", queue_id=message.id, account=account.address)
-            return Decision()
+            return Decision(failed=True)
 
     async def is_filing(self, message: QueuedMessage, account: Account, content: bytes, why: Why) -> bool:
         """Is nothing to be done for the account but filing?"""

@@ -39,7 +39,7 @@ _LOOKED_AT = 100
 """So many recipients are looked at for one's own address."""
 
 _NOBODY = re.compile(
-    r"(?:no|do[-_.]?not)[-_.]?reply|mailer-daemon|postmaster|listserv|majordomo|bounces?|root|nobody|daemon",
+    r"(?:no|do[-_.]?not)[-_.]?reply(?:[-_.].*)?|mailer-daemon|postmaster|listserv|majordomo|bounces?|root|nobody|daemon",
     re.IGNORECASE,
 )
 """Local parts behind which no person reads, perhaps with a detail or with what belongs to a recipient."""
@@ -72,6 +72,8 @@ def silence(message: QueuedMessage, account: Account, vacation: Vacation, conten
         return f"nobody reads mail to {sender}"
     if why.decision.unwanted:
         return "it is not wanted"
+    if why.decision.failed:
+        return "the rules failed, which could have called it spam"
     if _failed(why.verdict):
         return "its sender is not proved"
     return _automatic(Headers.parse(content))

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from mailsuite.mime.addresses import format_mailbox
 from mailsuite.mime.dates import format_date
-from mailsuite.mime.emit import MESSAGE_ID, check_line, encode_body, header, text_header
+from mailsuite.mime.emit import MESSAGE_ID, check_line, header, text_header
+from mailsuite.mime.entity import Attached, whole
 from mailsuite.model.address import Mailbox
 from mailsuite.model.message import Description
 
@@ -33,6 +34,10 @@ class Outgoing:
     message_id: str
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
+    html: str = ""
+    """The same as ``text``, to be shown as it is: whoever sets it has made it harmless. It names ``pictures``."""
+    pictures: tuple[Attached, ...] = ()
+    files: tuple[Attached, ...] = ()
 
 
 def compose(message: Outgoing) -> bytes:
@@ -62,13 +67,9 @@ def compose(message: Outgoing) -> bytes:
         fields.append(header("In-Reply-To", message.in_reply_to))
     if references := [one for one in message.references if MESSAGE_ID.match(one)]:
         fields.append(header("References", " ".join(references)))
-    encoding, body = encode_body(_octets(message.text))
-    fields += [
-        header("MIME-Version", "1.0"),
-        header("Content-Type", "text/plain; charset=utf-8"),
-        header("Content-Transfer-Encoding", encoding),
-    ]
-    return b"".join((*fields, b"\r\n", body))
+    body = whole(message.text, message.html, message.pictures, message.files, message.message_id)
+    fields.append(header("MIME-Version", "1.0"))
+    return b"".join((*fields, body.fields, b"\r\n", body.body))
 
 
 def _mailbox(field: str, box: Mailbox) -> str:
@@ -78,15 +79,6 @@ def _mailbox(field: str, box: Mailbox) -> str:
         return format_mailbox(box)
     except ValueError as error:
         raise ValueError(f"{field}: {error}") from None
-
-
-def _octets(text: str) -> bytes:
-    if "\0" in text:
-        raise ValueError("text: the character U+0000 is not allowed")
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ValueError("text: half of a surrogate pair is not allowed") from None
 
 
 def reply_subject(subject: str) -> str:

@@ -20,6 +20,7 @@ _IMITATORS = frozenset({"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "
 """Scripts with letters that look like Latin ones: beside Latin labels they may imitate a Latin name as a whole."""
 
 _LONGEST = 255
+_LONGEST_LABEL = 63
 
 
 def show_domain(domain: str) -> str:
@@ -45,6 +46,11 @@ def a_labels(domain: str) -> str:
     return ".".join(map(_a_label, domain.split(".")))
 
 
+def u_labels(domain: str) -> str:
+    """The domain as it is read, to be compared only: it may deceive. Labels that cannot be decoded stay as they are."""
+    return ".".join(map(_u_label, domain.split(".")))
+
+
 def _plain(domain: str) -> bool:
     """Letters, digits, their marks, hyphens and dots; none that only stands for another, as full-width ones do."""
     return unicodedata.normalize("NFKC", domain) == domain and all(
@@ -65,6 +71,15 @@ def _script(character: str) -> str:
 
 def _scripts(label: str) -> frozenset[str]:
     return frozenset(filter(None, map(_script, label)))
+
+
+def _u_label(label: str) -> str:
+    if not label.lower().startswith("xn--") or not label.isascii() or len(label) > _LONGEST_LABEL:
+        return label
+    try:
+        return label[4:].encode("ascii").decode("punycode")
+    except UnicodeError:
+        return label
 
 
 def _a_label(label: str) -> str:

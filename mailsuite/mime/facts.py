@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mailsuite.mime.domains import a_labels
+from mailsuite.mime.domains import a_labels, u_labels
 from mailsuite.mime.headers import Headers
 from mailsuite.model.address import Mailbox
 from mailsuite.model.message import Description
@@ -17,9 +17,9 @@ def facts_of(
 ) -> Facts:
     """``text`` is that of mime.searchable, ``envelope`` the addresses by which the message came."""
     return Facts(
-        author=tuple(with_a_labels(description.author)),
-        to=tuple(with_a_labels((*description.to, *description.cc))),
-        envelope=tuple(envelope),
+        author=tuple(_in_both_forms(description.author)),
+        to=tuple(_in_both_forms((*description.to, *description.cc))),
+        envelope=tuple(box.address for box in _in_both_forms(Mailbox("", address) for address in envelope)),
         subject=description.subject,
         text=text,
         list_id=Headers.parse(content).first("list-id") or "",
@@ -27,6 +27,16 @@ def facts_of(
         has_attachments=description.has_attachments,
         verdict=verdict,
     )
+
+
+def _in_both_forms(boxes: Iterable[Mailbox]) -> Iterable[Mailbox]:
+    """In A-labels, and as people read and type them."""
+    for box in with_a_labels(boxes):
+        yield box
+        local, _, domain = box.address.rpartition("@")
+        read = u_labels(domain)
+        if read != domain:
+            yield Mailbox("", f"{local}@{read}")
 
 
 def with_a_labels(boxes: Iterable[Mailbox]) -> Iterable[Mailbox]:

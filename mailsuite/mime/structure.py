@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mailsuite.mime.clean import clean_filename, clean_line
 from mailsuite.mime.headers import Headers
+from mailsuite.mime.part_name import message_name
 from mailsuite.model.message import Part
 
 DEPTH = 30
@@ -54,6 +55,7 @@ class _Scanner:
             content_type = "text/plain" if content_type else default
         disposition, disposed = headers.parameters("content-disposition")
         encoding = headers.parameters("content-transfer-encoding")[0]
+        filename = clean_filename(disposed.get("filename") or parameters.get("name") or "")
         children: tuple[Part, ...] = ()
         if content_type.startswith("multipart/"):
             children = self._multipart(content_type, parameters.get("boundary", ""), start, end, path, depth)
@@ -63,7 +65,9 @@ class _Scanner:
                 content_type = "text/plain"
                 path = _below(path, 1) if path.endswith(_WHOLE) else path
         elif content_type == "message/rfc822" and encoding in ("", "7bit", "8bit", "binary") and start < end:
-            children = self._embedded(start, end, path, depth)
+            inner = Headers.parse(self.raw, start, end)
+            filename = filename or message_name(inner)
+            children = self._embedded(inner, end, path, depth)
         if not content_type.startswith("multipart/"):
             path = path or "1"
         return Part(
@@ -72,7 +76,7 @@ class _Scanner:
             charset=clean_line(parameters.get("charset", "")).lower()[:_VALUE],
             encoding=encoding[:_VALUE] or "7bit",
             disposition=disposition if disposition in ("", "inline") else "attachment",
-            filename=clean_filename(disposed.get("filename") or parameters.get("name") or ""),
+            filename=filename,
             content_id=(headers.first("content-id") or "").strip("<> ")[:_VALUE],
             start=start,
             end=end,
@@ -98,12 +102,11 @@ class _Scanner:
             children.append(self.part(headers, headers.body_start, last, _below(path, number), depth + 1, default))
         return tuple(children)
 
-    def _embedded(self, start: int, end: int, path: str, depth: int) -> tuple[Part, ...]:
+    def _embedded(self, headers: Headers, end: int, path: str, depth: int) -> tuple[Part, ...]:
         """The message within message/rfc822: its parts are numbered below it, a multipart as a whole is ".TEXT"."""
         if self._full(depth):
             self.defects.append(f"more than {DEPTH} levels or {PARTS} parts: the rest is not divided")
             return ()
-        headers = Headers.parse(self.raw, start, end)
         path = path or "1"
         multipart = headers.parameters("content-type")[0].startswith("multipart/")
         path = path + _WHOLE if multipart else _below(path, 1)

@@ -143,7 +143,8 @@ class Facts:
     """A message as rules look at it.
 
     ``author`` and ``to`` (To and Cc) have their domains in A-labels; ``envelope``: the addresses by which it came to
-    the account. ``text`` is that of mime.searchable, ``list_id`` the whole field.
+    the account. Where a domain has A-labels, the address is there once more as it is read. ``text`` is that of
+    mime.searchable, ``list_id`` the whole field.
     """
 
     author: tuple[Mailbox, ...] = ()
@@ -159,7 +160,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What all rules together want. ``folders``: into the first of these that there is. ``rules``: which held."""
+    """What all rules together want. ``folders``: into the first of these that there is. ``rules``: which held.
+
+    ``failed``: they could not be asked, which is our fault.
+    """
 
     folders: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
@@ -167,6 +171,7 @@ class Decision:
     read: bool = False
     forwards: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    failed: bool = False
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
+
 from mailsuite.interfaces.directory import IAccountDirectory
 from mailsuite.model.account import Account
-from mailsuite.model.address import Address
+from mailsuite.model.address import Address, Mailbox
 from mailsuite.model.alias import DEPTH, base_of
+from mailsuite.msa.reply import address_key
+
+ASKED = 200
 
 
 class Identities:
@@ -29,6 +35,22 @@ class Identities:
                 return False
             address = following
         return False
+
+    async def own(self, account: Account, boxes: Iterable[Mailbox]) -> frozenset[str]:
+        """The keys of those among the first 200 addresses that are the account's, its own first address always.
+
+        So many can be asked about while a person waits, and more than a message may have recipients.
+        """
+        keys = dict.fromkeys(map(address_key, boxes))
+        mine = {account.address}
+        for key in islice(keys, ASKED):
+            try:
+                address = Address.parse(key)
+            except ValueError:
+                continue
+            if await self.owns(account, address):
+                mine.add(key)
+        return frozenset(mine)
 
     async def _next(self, address: Address) -> Address | None:
         """What it is an alias of, when that is one address."""

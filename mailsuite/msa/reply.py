@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from mailsuite.login.typed import typed_address
-from mailsuite.model.account import Account
 from mailsuite.model.address import Mailbox
 from mailsuite.model.message import Message
 
 
-def _key(mailbox: Mailbox) -> str:
+def address_key(mailbox: Mailbox) -> str:
+    """By what two spellings of an address are the same one; what is no address, by its letters."""
     try:
         return typed_address(mailbox.address).key
     except ValueError:
@@ -21,29 +21,31 @@ def _others(boxes: Iterable[Mailbox], known: set[str]) -> tuple[Mailbox, ...]:
     """The boxes that are not known yet, each once; they are known afterwards."""
     found = []
     for box in boxes:
-        key = _key(box)
+        key = address_key(box)
         if key not in known:
             known.add(key)
             found.append(box)
     return tuple(found)
 
 
-def reply_recipients(account: Account, message: Message, everyone: bool) -> tuple[Sequence[Mailbox], Sequence[Mailbox]]:
-    """To and Cc of a reply.
+def reply_recipients(
+    mine: Collection[str], message: Message, everyone: bool
+) -> tuple[Sequence[Mailbox], Sequence[Mailbox]]:
+    """To and Cc of a reply; ``mine`` are the keys of the addresses that are the writer's own.
 
     To is Reply-To, else From; a reply to one's own message goes to its recipients. ``everyone`` adds the others of
-    its To and Cc, without the account itself.
+    its To and Cc, without the writer.
     """
     described = message.description
-    me = account.address
-    own = message.own or any(_key(box) == me for box in described.author)
+    me = set(mine)
+    own = message.own or any(address_key(box) in me for box in described.author)
     if own:
         # A note to oneself is answered to oneself.
-        to = _others(described.to, {me}) or _others(described.to, set())
+        to = _others(described.to, set(me)) or _others(described.to, set())
         rest = described.cc
     else:
         to = _others(described.reply_to or described.author, set())
         rest = (*described.to, *described.cc)
     if not everyone:
         return to, ()
-    return to, _others(rest, {me} | {_key(box) for box in to})
+    return to, _others(rest, me | {address_key(box) for box in to})

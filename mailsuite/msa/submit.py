@@ -17,6 +17,7 @@ from mailsuite.model.job import Priority, QueuedMessage
 from mailsuite.model.message import Message
 from mailsuite.msa.allowance import Allowance
 from mailsuite.msa.draft import Draft, FieldError
+from mailsuite.msa.identity import Identities
 from mailsuite.msa.recipients import read_recipients
 from mailsuite.msa.reply import reply_recipients
 
@@ -35,6 +36,7 @@ class Submitter:
         queue: ISubmissionQueue,
         allowance: Allowance,
         messages: IMessageStore,
+        identities: Identities,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
         hostname: str,
@@ -43,6 +45,7 @@ class Submitter:
         self._queue = queue
         self._allowance = allowance
         self._messages = messages
+        self._identities = identities
         self._clock = clock
         self._random = random
         self._hostname = hostname
@@ -123,12 +126,14 @@ class Submitter:
         message = await self._messages.message(account.id, message_id)
         if message is None:
             raise NotThere(f"there is no message {message_id}")
-        to, cc = reply_recipients(account, message, everyone)
+        described = message.description
+        people = (*described.author, *described.reply_to, *described.to, *described.cc)
+        to, cc = reply_recipients(await self._identities.own(account, people), message, everyone)
         return Draft(
             to=", ".join(map(show_mailbox, to)),
             cc=", ".join(map(show_mailbox, cc)),
             bcc="",
-            subject=reply_subject(message.description.subject)[:SUBJECT_CHARACTERS],
+            subject=reply_subject(described.subject)[:SUBJECT_CHARACTERS],
             text=f"\n\n{quoted}" if quoted else "",
             in_reply_to=message_id,
         )

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from mailsuite.mime.part_name import part_name
+from mailsuite.mime.sniff import shown_type
 from mailsuite.model.message import Part
-
-SAFE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "application/pdf"})
-"""Types that are passed on as they are; all else is octets to a browser, SVG and HTML above all."""
 
 _ARCHIVES = frozenset({"application/zip", "application/gzip", "application/x-tar", "application/x-7z-compressed"})
 
 
-def file_name(part: Part) -> str:
-    """Under what name a part is kept; mime has made it harmless."""
-    return part.filename or f"part-{part.path}"
-
-
 def part_path(message: str, part: Part) -> str:
     """The path of a part below our origin."""
-    return f"/mail/m/{message}/part/{part.path}/{quote(file_name(part), safe='')}"
+    return f"/mail/m/{message}/part/{part.path}/{quote(part_name(part), safe='')}"
 
 
-def served_type(part: Part) -> str:
-    """The Content-Type under which a browser gets a part."""
-    return part.content_type if part.content_type in SAFE_TYPES else "application/octet-stream"
+def served_type(content: bytes) -> str:
+    """The Content-Type under which a browser gets a part: what it is, not what it says. Octets for most."""
+    return shown_type(content) or "application/octet-stream"
 
 
 def disposition(name: str) -> str:

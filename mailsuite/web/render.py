@@ -12,6 +12,7 @@ from markupsafe import Markup
 from twisted.web.server import Request
 
 from mailsuite.mime.clean import show_overrides
+from mailsuite.mime.part_name import part_name
 from mailsuite.model.address import Mailbox
 from mailsuite.runtime.clock import Clock
 from mailsuite.web import parts
@@ -88,7 +89,7 @@ class Renderer:
             recipients=recipients_line,
             visible=show_overrides,
             size=size,
-            file_name=parts.file_name,
+            file_name=part_name,
             part_path=parts.part_path,
             kind=parts.kind,
             octets=parts.octets,

@@ -16,10 +16,10 @@ then = [{ do = "file", target = "archive" }, { do = "star" }]
 class FilterTests(MailctlCase):
     """Rules from files."""
 
-    def write(self, text: str) -> str:
+    def write(self, text: str | bytes) -> str:
         """A file with a rule."""
         path = self.config.with_name("rule.toml")
-        path.write_text(text)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return str(path)
 
     def test_rules(self) -> None:
@@ -45,6 +45,15 @@ class FilterTests(MailctlCase):
         self.refused("when[0].by: Invalid enum value 'worte'", *add, self.write(RULE.replace('"word"', '"worte"')))
         self.refused("cannot be read", *add, self.write("name = "))
         self.refused("cannot be read", *add, self.write("{"))
+        self.refused("rule.toml cannot be read: octet 8 is no UTF-8", *add, self.write(b'name = "\xfc"'))
+        self.refused("too large: 100,000 octets", *add, self.write("#" * 100_001))
+        self.refused("nested too deep", *add, self.write('{"a":' * 15_000))
+        self.refused("- cannot be read: Expected", *add, "-")
+        self.refused("nested too deep", *add, self.write("a = " + "[" * 15_000))
+        self.refused(
+            "rule 'x': then[0].target: ", *add, self.write(r'{"name":"x","then":[{"do":"file","target":"\ud800"}]}')
+        )
+        self.refused("name: from 1 to 100", *add, self.write(r'{"name": "\ud800", "then": [{"do": "star"}]}'))
         self.refused("there is no account", "filter", "list", "x@alpha.example")
         forward = '{"name": "All", "then": [{"do": "forward", "target": "TO"}]}'
         self.refused("nobody here", *add, self.write(forward.replace("TO", "nobody@alpha.example")))
@@ -63,6 +72,9 @@ class FilterTests(MailctlCase):
         self.assertIn("from now until 2030-02-03 00:00 UTC, a sender once in 3 days\nSubject: weg\nBin weg\n", shown)
         self.refused("text: there must be one", "vacation", "set", ann)
         self.refused("end: ", "vacation", "set", ann, "--text", "x", "--start", "2030-02-03", "--end", "2030-02-03")
+        self.refused("not both", "vacation", "set", ann, "--text", "x", "--text-file", self.write("y"))
+        self.refused("octet 1 is no UTF-8", "vacation", "set", ann, "--text-file", self.write(b"F\xfcr"))
+        self.refused("too large", "vacation", "set", ann, "--text-file", self.write("x" * 80_001))
         self.run_("vacation", "set", ann, "--text-file", self.write("Aus der Datei"))
         self.assertIn("Aus der Datei", self.run_("vacation", "show", ann))
         self.run_("vacation", "off", ann)

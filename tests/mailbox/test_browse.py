@@ -360,6 +360,20 @@ class PartTests(BrowserCase):
         assert inner is not None
         self.assertEqual(inner[1], b"PNG")
 
+    def test_names_of_parts_without_names(self) -> None:
+        """An attached message is named by its subject; a slash in that divides no path."""
+        for fields, name in (
+            (b"Subject: Plan\r\n", "Plan.eml"),
+            (b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n", "Grüße.eml"),
+            (b"Subject: up/../down\\x\r\n", "up-..-down-x.eml"),
+            (b"From: x@y.example\r\n", "message.eml"),
+        ):
+            message = self.file(
+                HEAD + b'Content-Type: multipart/mixed; boundary="m"\r\n\r\n--m\r\n\r\nsee\r\n'
+                b"--m\r\nContent-Type: message/rfc822\r\n\r\n" + fields + b"\r\ntext\r\n--m--\r\n"
+            )
+            self.assertEqual([part.filename for part in self.shown(message).attachments], [name])
+
     def test_no_such_part(self) -> None:
         """Other paths, containers and other accounts' parts are not there."""
         message = self.file(RELATED)

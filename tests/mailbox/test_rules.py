@@ -16,6 +16,7 @@ from mailsuite.mailbox.change import Changer
 from mailsuite.mailbox.rule_form import Names, read_rule, show_rule
 from mailsuite.mailbox.rules import Rules, RuleTrial, undo_applied
 from mailsuite.mime.describe import describe
+from mailsuite.model.action import Action, Done, Selection, Verb
 from mailsuite.model.errors import Conflict, NotThere
 from mailsuite.model.folder import INBOX, TRASH, Folder, Label
 from mailsuite.model.message import Message
@@ -282,6 +283,26 @@ class TrialTests(RulesCase):
         small = Rule("r", (When(On.SIZE, By.SMALLER, "100"),), (Then(Do.STAR),))
         self.assertEqual(self.tried(small, 1000), [])
         self.assertEqual(before, self.store.messages.all)
+
+    def test_a_label_that_is_deleted_meanwhile(self) -> None:
+        """Is skipped like one that was deleted before; the rest is done, and can be taken back."""
+        label = self.now(self.store.mailbox.create_label(self.ann.id, "Later", "red"))
+        when = (When(On.SUBJECT, By.WORD, "bill"),)
+        rule = Rule("r", when, (Then(Do.LABEL, label.id), Then(Do.STAR)))
+        changer = self.changer
+        do = changer.do
+
+        async def late(account: str, action: Action, selection: Selection) -> Done:
+            if action.verb is Verb.LABEL:
+                await self.store.mailbox.delete_label(account, label.id)
+            return await do(account, action, selection)
+
+        self.patch(changer, "do", late)
+        applied = self.now(self.trial.apply(self.ann, rule, changer))
+        self.assertEqual(applied.messages, 12)
+        self.assertEqual(sum(m.flagged for m in self.messages(INBOX)), 12)
+        self.now(undo_applied(self.ann, applied, changer))
+        self.assertEqual(sum(m.flagged for m in self.messages(INBOX)), 0)
 
     def test_applied_and_taken_back(self) -> None:
         """All that the rule does but forwarding; undone, everything is as it was."""

@@ -97,6 +97,15 @@ class SortingTests(SortingCase):
         self.assertEqual((trace.queue_id, trace.service, trace.account), ("q1", "mda", ANN))
         self.assertIn("Trash of ann@alpha.example by the rule the rule", trace.steps[0].text)
 
+    def test_discarded_by_way_of_a_deleted_folder(self) -> None:
+        """The trace says that it is in Trash all the same; what is in another folder has none."""
+        for n, (places, left) in enumerate(((("f99", TRASH), 1), (("f99", INBOX, TRASH), 0))):
+            self.trace.traces.clear()
+            self.rules(*(Then(Do.FILE, place) for place in places))
+            self.deliver(ANN, queue_id=f"q{n}")
+            self.assertEqual(len(self.trace.traces), left, places)
+            self.assertEqual(len(self.mailbox(ANN, TRASH)), 1)
+
     def test_a_rule_that_raises_loses_nothing(self) -> None:
         """The fault is ours: the mail is in the Inbox, the fault in the log."""
         self.rules(Then(Do.DISCARD))

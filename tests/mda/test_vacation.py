@@ -19,7 +19,7 @@ from mailsuite.model.address import Address
 from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.folder import INBOX
 from mailsuite.model.job import QueuedMessage
-from mailsuite.model.rule import Do, Rule, Then
+from mailsuite.model.rule import By, Do, On, Rule, Then, When
 from mailsuite.model.vacation import SUBJECT, TEXT, Vacation, check_vacation
 from mailsuite.testing import builders
 from tests.mda.test_forward import ANN, BOB, HOST, TARGET
@@ -88,13 +88,21 @@ class SilenceTests(VacationCase):
         for local in (
             *("mailer-daemon", "MAILER-DAEMON", "LISTSERV", "majordomo", "owner-news", "news-owner", "news-request"),
             *("noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "noreply+ann=alpha.example"),
-            *("bounces+17-ann=alpha.example", "bounce", "news-bounces", "news-bounces+ann=alpha.example", "postmaster"),
+            *(
+                "noreply-ads",
+                "do-not-reply.4711",
+                "bounces+17-ann=alpha.example",
+                "bounce",
+                "news-bounces",
+                "news-bounces+ann=alpha.example",
+                "postmaster",
+            ),
         ):
             self.assertEqual(self.answers(sender=f"{local}@remote.example"), [], local)
 
     def test_persons_whose_names_look_like_that(self) -> None:
         """Are answered."""
-        for local in ("norep", "owner", "request", "sam-requests", "bouncer", "mynoreply", "rooter"):
+        for local in ("norep", "owner", "request", "sam-requests", "bouncer", "mynoreply", "noreplyer", "rooter"):
             self.assertEqual(len(self.answers(sender=f"{local}@remote.example")), 1, local)
 
     def test_auto_submitted(self) -> None:
@@ -164,6 +172,26 @@ class SilenceTests(VacationCase):
             self.now(self.store.rules.set_rules(self.ann.id, [Rule("r", (), (then,))], known.generation))
             self.time += REMEMBERED
             self.assertEqual(self.answers(), [])
+
+    def test_spam_by_way_of_a_deleted_folder(self) -> None:
+        """Where the mail is filed in the end counts; what is filed elsewhere is answered."""
+        for places, due in (("f99", "spam"), 0), (("f99", "trash"), 0), (("f99", "archive", "spam"), 1):
+            then = tuple(Then(Do.FILE, place) for place in places)
+            known = self.now(self.store.rules.ruleset(self.ann.id))
+            self.now(self.store.rules.set_rules(self.ann.id, [Rule("r", (), then)], known.generation))
+            self.time += REMEMBERED
+            self.assertEqual(len(self.answers()), due, places)
+
+    def test_rules_that_fail(self) -> None:
+        """They could have called it spam: there is no answer, and filing stays plain, so that one fault is logged."""
+        known = self.now(self.store.rules.ruleset(self.ann.id))
+        bad = Rule("r", (When(On.SIZE, By.LARGER, "much"),), (Then(Do.FILE, "spam"),))
+        self.now(self.store.rules.set_rules(self.ann.id, [bad], known.generation))
+        self.time += REMEMBERED
+        self.assertIsNotNone(self.plain(ANN, content=mail()))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.silent()
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_failed_authentication(self) -> None:
         """The answer would go to somebody who wrote nothing. DMARC that passed outweighs SPF."""

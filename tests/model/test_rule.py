@@ -179,7 +179,8 @@ def _whens(draw: st.DrawFn) -> When:
     return When(on, draw(st.sampled_from(COMPARES[on])), draw(value), draw(st.booleans()))
 
 
-_thens = st.builds(Then, st.sampled_from(Do)).map(lambda t: replace(t, target="f1") if t.do in TARGETED else t)
+_targets = st.sampled_from(["f1", "f2", SPAM])
+_thens = st.builds(Then, st.sampled_from(Do), _targets).map(lambda t: t if t.do in TARGETED else Then(t.do))
 _rules = st.builds(
     Rule,
     st.text(min_size=1, max_size=5),
@@ -211,9 +212,11 @@ class RuleProperties(SynchronousTestCase):
         """Together they do what each does alone, up to the first that holds and stops."""
         together = decide(rules, facts)
         alone: list[Decision] = []
+        held: list[Rule] = []
         for each in rules:
             one = decide([each], facts)
             alone.append(one)
+            held += [each] * bool(one.rules)
             if one.rules and any(then.do is Do.STOP for then in each.then):
                 break
         self.assertEqual(together.rules, tuple(name for one in alone for name in one.rules))
@@ -221,7 +224,8 @@ class RuleProperties(SynchronousTestCase):
         self.assertEqual(together.labels, tuple(dict.fromkeys(label for one in alone for label in one.labels)))
         self.assertEqual(together.starred, any(one.starred for one in alone))
         self.assertEqual(together.read, any(one.read for one in alone))
-        self.assertEqual(together.forwards, tuple(dict.fromkeys(to for one in alone for to in one.forwards)))
+        forwards = dict.fromkeys(then.target for each in held for then in each.then if then.do is Do.FORWARD)
+        self.assertEqual(together.forwards, () if SPAM in together.folders else tuple(forwards))
 
     @given(st.lists(_whens(), min_size=1, max_size=4), _facts)
     def test_negation(self, whens: list[When], facts: Facts) -> None:

@@ -105,7 +105,13 @@ class AllowanceTests(QueueCase):
     def test_webmail(self) -> None:
         """The same allowance holds in the browser, where the writer keeps the draft and reads why."""
         submitter = Submitter(
-            self.queue, self.allowance, self.store.messages, self.clock, self.random, "mx.alpha.example"
+            self.queue,
+            self.allowance,
+            self.store.messages,
+            Identities(self.store.directory, "+"),
+            self.clock,
+            self.random,
+            "mx.alpha.example",
         )
         self.take(6)
         draft = Draft(to="bob@beta.example", cc="", bcc="", subject="Hello", text="How are you?\n")

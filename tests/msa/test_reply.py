@@ -7,14 +7,13 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailsuite.model.account import Account
 from mailsuite.model.address import Mailbox
 from mailsuite.model.folder import INBOX
 from mailsuite.model.message import Message
 from mailsuite.msa.reply import reply_recipients
 from mailsuite.testing.builders import NOW, description
 
-ME = Account("me", "me@alpha.example", "Me", "", NOW)
+ME = ("me@alpha.example", "sales@alpha.example")
 MYSELF, ANN, BOB, CARL = (Mailbox(name, f"{name.lower()}@alpha.example") for name in ("Me", "Ann", "Bob", "Carl"))
 
 
@@ -56,6 +55,12 @@ class ReplyRecipientsTests(SynchronousTestCase):
     def test_me_in_any_spelling(self) -> None:
         """I am left out under any letter case and name."""
         self.check(message([ANN], [Mailbox("Boss", "ME@Alpha.Example"), BOB]), [ANN], [ANN], [BOB])
+
+    def test_me_at_other_addresses(self) -> None:
+        """Another address of mine is me: as a copy it is left out, as the author it makes the message my own."""
+        sales = Mailbox("Sales", "Sales@alpha.example")
+        self.check(message([ANN], [sales, BOB], [MYSELF]), [ANN], [ANN], [BOB])
+        self.check(message([sales], [ANN, MYSELF], [CARL]), [ANN], [ANN], [CARL])
 
     def test_u_label(self) -> None:
         """An internationalised domain is one, in either form."""

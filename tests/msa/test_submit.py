@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailsuite.mime.describe import describe
+from mailsuite.model.alias import Alias
 from mailsuite.model.errors import NotThere, StoreUnavailable
 from mailsuite.model.folder import INBOX
 from mailsuite.model.job import Priority, QueuedMessage
 from mailsuite.model.message import Filing
+from mailsuite.msa.identity import Identities
 from mailsuite.msa.submit import Draft, FieldError, Submitter
 from tests.msa.case import NOW, QueueCase, generous
 
@@ -36,7 +38,14 @@ class SubmitterCase(QueueCase):
     def setUp(self) -> None:
         super().setUp()
         self.submitter = Submitter(
-            self.queue, generous(), self.store.messages, self.clock, self.random, "mx.alpha.example", max_recipients=5
+            self.queue,
+            generous(),
+            self.store.messages,
+            Identities(self.store.directory, "+"),
+            self.clock,
+            self.random,
+            "mx.alpha.example",
+            max_recipients=5,
         )
 
     def send(self, draft: Draft, key: str | None = None) -> QueuedMessage:
@@ -234,6 +243,27 @@ class ReplyDraftTests(SubmitterCase):
         """The other recipients get a copy, Ann does not."""
         draft = self.draft(self.file(QUESTION), everyone=True)
         self.assertEqual((draft.to, draft.cc), ("Bob Beta <bob@beta.example>", "Carl <carl@beta.example>"))
+
+    def test_reply_to_all_from_an_alias(self) -> None:
+        """Ann's alias and her address with a detail are Ann; an alias of hers and Bob's is not."""
+        for address, *targets in (
+            ("sales@alpha.example", "ann@alpha.example"),
+            ("both@alpha.example", "ann@alpha.example", "bob@beta.example"),
+        ):
+            self.result(self.store.directory.add_alias(Alias(address, tuple(targets), NOW)))
+        raw = QUESTION.replace(b"Carl", b"Sales@Alpha.Example, both@alpha.example, ann+shop@alpha.example, Carl")
+        draft = self.draft(self.file(raw), everyone=True)
+        self.assertEqual(
+            (draft.to, draft.cc), ("Bob Beta <bob@beta.example>", "both@alpha.example, Carl <carl@beta.example>")
+        )
+
+    def test_many_addresses(self) -> None:
+        """Ann is left out however many there are; what is no address does no harm."""
+        others = b", ".join(b"n%d@beta.example" % n for n in range(300))
+        raw = QUESTION.replace(b"To: ", b"To: undisclosed, " + others + b", ")
+        draft = self.draft(self.file(raw), everyone=True)
+        self.assertNotIn("ann@alpha.example", draft.cc)
+        self.assertIn("n299@beta.example", draft.cc)
 
     def test_nothing_quoted(self) -> None:
         """Without a quote the text is empty."""

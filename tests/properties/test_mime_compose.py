@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsuite.mime.addresses import format_mailbox, parse_mailboxes
+from mailsuite.mime.clean import clean_filename
 from mailsuite.mime.compose import Outgoing, compose
 from mailsuite.mime.dates import format_date, parse_date
 from mailsuite.mime.describe import describe
@@ -18,6 +19,7 @@ from mailsuite.mime.dsn import Action, parse_notice
 from mailsuite.mime.dsn_texts import LANGUAGES
 from mailsuite.mime.dsn_write import Report, Reported, write_notice
 from mailsuite.mime.emit import encode_body, text_header
+from mailsuite.mime.entity import Attached
 from mailsuite.mime.headers import Headers
 from mailsuite.mime.text import decode_text
 from mailsuite.mime.transfer import decode_transfer
@@ -39,6 +41,7 @@ ADDRESSES = st.builds(
 )
 MAILBOXES = st.builds(Mailbox, NAMES, ADDRESSES).filter(lambda box: box.name.lower() != box.address.lower())
 BODIES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=400)
+FILES = st.tuples(LINES.map(str.strip).filter(lambda name: "=?" not in name), st.binary(max_size=200))
 DATES = st.integers(min_value=1, max_value=4_000_000_000).map(lambda seconds: seconds * 1000)
 
 
@@ -109,6 +112,43 @@ class RoundTripTests(SynchronousTestCase):
         assert isinstance(message, EmailMessage)
         self.assertEqual(message.defects, [])
         self.assertEqual(message.get_content().replace("\r\n", "\n"), expected)
+
+    @settings(max_examples=200, deadline=None)
+    @given(BODIES, BODIES.filter(bool), st.lists(FILES, max_size=3), st.lists(FILES, max_size=3))
+    def test_parts(
+        self, text: str, html: str, pictures: list[tuple[str, bytes]], files: list[tuple[str, bytes]]
+    ) -> None:
+        """Texts, pictures and files come back octet by octet under their names, where a reader looks for them."""
+        shown = tuple(
+            Attached(name, "image/png", content, f"<{number}@a.example>")
+            for number, (name, content) in enumerate(pictures)
+        )
+        kept = tuple(Attached(name, "application/pdf", content) for name, content in files)
+        box = Mailbox("", "a@a.example")
+        raw = compose(Outgoing(box, (box,), (), "", text, 1000, "<1@a.example>", "", (), html, shown, kept))
+        self.assertTrue(raw.isascii())
+        self.assertEqual((raw.count(b"\r"), raw.count(b"\n")), (raw.count(b"\r\n"), raw.count(b"\r\n")))
+        self.assertLessEqual(widest(raw), 90)
+        message = message_from_bytes(raw, policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        leaves = [part for part in message.walk() if not part.is_multipart()]
+        self.assertEqual([part.defects for part in message.walk() if part.defects], [])
+        for part, given_text in zip(leaves, (text, html), strict=False):
+            expected = given_text if not given_text or given_text.endswith("\n") else given_text + "\n"
+            octets = part.get_payload(decode=True)
+            assert isinstance(octets, bytes)
+            self.assertEqual(octets.decode().replace("\r\n", "\n"), expected)
+        for part, file in zip(leaves[2:], (*shown, *kept), strict=True):
+            self.assertEqual(part.get_payload(decode=True), file.content)
+            self.assertEqual(part["content-id"] or "", file.content_id)
+            self.assertEqual(part.get_content_type(), file.content_type)
+            # Not get_filename: it takes "<" and ">" off as if they were quotes.
+            self.assertEqual(part["content-disposition"].params.get("filename", ""), file.name)
+        described = describe(raw)
+        found = [part for part in described.structure.walk() if not part.content_type.startswith("multipart/")]
+        self.assertEqual([part.filename for part in found[2:]], [clean_filename(one.name) for one in (*shown, *kept)])
+        self.assertEqual(described.has_attachments, bool(kept))
+        self.assertEqual(described.defects, ())
 
     @settings(max_examples=150, deadline=None)
     @given(DATES)

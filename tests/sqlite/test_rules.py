@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from twisted.internet import reactor
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from mailsuite.mda.accounts import REMEMBERED, Accounts
@@ -113,9 +114,13 @@ class CostTests(TestCase):
     async def test_a_damaged_row(self) -> None:
         """Is said once, and the mail is filed."""
         await self.store.write(lambda c: c.execute("UPDATE ruleset SET rules = '[{}]'").rowcount)
-        for _ in range(2):
-            _, flagged = await self.cost(ANN)
-            self.assertFalse(flagged)
+        with capturedLogs() as events:
+            for _ in range(2):
+                _, flagged = await self.cost(ANN)
+                self.assertFalse(flagged)
+        said = [formatEvent(event) for event in events if event["log_level"] is LogLevel.error]
+        self.assertEqual(len(said), 1, said)
+        self.assertIn(f"{ANN} has no rules", said[0])
 
 
 class StepTests(TestCase):

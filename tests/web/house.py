@@ -27,6 +27,7 @@ from mailsuite.model.folder import INBOX, SENT
 from mailsuite.model.ids import ordered_id
 from mailsuite.model.job import QueuedMessage
 from mailsuite.model.message import Filed, Filing
+from mailsuite.msa.identity import Identities
 from mailsuite.msa.submit import Submitter
 from mailsuite.runtime.threads import Threads
 from mailsuite.sqlite.actions import MailActions
@@ -148,7 +149,13 @@ class House:
             browser=Browser(self.messages, self.blobs, self.threads.run),
             changer=self.changer,
             submitter=Submitter(
-                self.queue, generous(), self.messages, lambda: self.now, os.urandom, "mx.alpha.example"
+                self.queue,
+                generous(),
+                self.messages,
+                Identities(self.directory, "+"),
+                lambda: self.now,
+                os.urandom,
+                "mx.alpha.example",
             ),
             events=self.events,
             assets=WEBROOT,

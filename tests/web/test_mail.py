@@ -301,6 +301,52 @@ class ConversationTests(WebCase):
         self.assertEqual(body.code, 200)
         self.assertIn("no header at all", body.text)
 
+    async def test_ranges(self) -> None:
+        """One range of a part, by the tag that it had (RFC 9110 sections 13.1.5 and 14)."""
+        filed = await self.house.file(self.house.id_of(ALICE), RICH)
+        path = f"/mail/m/{filed.message}/part/1.2/pic.png"
+        whole = await self.alice.get(path)
+        self.assertEqual((whole.code, whole.header("accept-ranges"), whole.content), (200, "bytes", PICTURE))
+        tag = whole.header("etag") or ""
+        self.assertRegex(tag, r'"[0-9a-f]{64}"\Z')
+        size = len(PICTURE)
+        for value, start, end in (("0-3", 0, 4), ("4-", 4, size), ("-5", size - 5, size), ("2-999", 2, size)):
+            part = await self.alice.get(path, Range=f"bytes={value}", If_Range=tag)
+            self.assertEqual((part.code, part.content), (206, PICTURE[start:end]), value)
+            self.assertEqual(part.header("content-range"), f"bytes {start}-{end - 1}/{size}")
+            self.assertEqual(part.header("content-type"), "image/png")
+        for value in (f"bytes={size}-", "bytes=-0"):
+            none = await self.alice.get(path, Range=value)
+            self.assertEqual((none.code, none.header("content-range"), none.content), (416, f"bytes */{size}", b""))
+        for fields in (
+            {"Range": "bytes=0-3", "If_Range": '"other"'},
+            {"Range": "bytes=0-3", "If_Range": f"W/{tag}"},
+            {"Range": "bytes=0-3", "If_Range": "Wed, 25 Nov 2026 12:00:00 GMT"},
+            {"Range": "bytes=0-1,3-4"},
+            {"Range": "bytes=3-1"},
+            {"Range": "pages=0-3"},
+        ):
+            answer = await self.alice.get(path, **fields)
+            self.assertEqual((answer.code, answer.content), (200, PICTURE), fields)
+
+    async def test_type_by_content(self) -> None:
+        """A page that says it is a picture is octets; a picture that says it is a page is one."""
+        for said, content, kind in (
+            (b"image/png", b"<script>alert(1)</script>", "application/octet-stream"),
+            (b"image/png", b'<svg xmlns="http://www.w3.org/2000/svg"/>', "application/octet-stream"),
+            (b"text/html", b"GIF89a...", "image/gif"),
+            (b"application/octet-stream", b"%PDF-1.7 ...", "application/pdf"),
+        ):
+            raw = (
+                b"From: eve@evil.example\r\nContent-Type: " + said + b"; name=x\r\n"
+                b"Content-Disposition: attachment\r\n\r\n" + content + b"\r\n"
+            )
+            filed = await self.house.file(self.house.id_of(ALICE), raw)
+            answer = await self.alice.get(f"/mail/m/{filed.message}/part/1/x")
+            self.assertEqual((answer.code, answer.header("content-type")), (200, kind))
+            self.assertIn("sandbox", answer.header("content-security-policy") or "")
+            self.assertTrue((answer.header("content-disposition") or "").startswith("attachment;"))
+
     async def test_somebody_elses(self) -> None:
         """The ids of another account are not found, whatever is asked of them, and acts do nothing."""
         filed = await self.house.file(self.house.id_of(BOB), RICH)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from twisted.web.server import Request
 
 from mailsuite.mailbox.browse import Browser
+from mailsuite.mime.part_name import part_name
 from mailsuite.web.errors import PageNotFound
 from mailsuite.web.forms import wants_fragment
 from mailsuite.web.headers import FILE_POLICY, message_policy
 from mailsuite.web.pages.shell import Shell, check_folder
-from mailsuite.web.parts import disposition, file_name, part_path, served_type
+from mailsuite.web.parts import disposition, part_path, served_type
+from mailsuite.web.ranges import serve
 from mailsuite.web.render import Renderer, trusted
 from mailsuite.web.session import Visitor
 
@@ -45,12 +47,12 @@ class ConversationPages:
         return self._renderer.page(request, "_body.html", body=trusted(clean.html), blocked=clean.blocked)
 
     async def part(self, request: Request, visitor: Visitor, message: str, path: str, name: str) -> bytes:
-        """One part, decoded, to be kept as a file (or shown within the message, when it is a picture)."""
+        """One part, decoded, to be kept as a file, or, a picture, shown within the message; or a range of it."""
         found = await self._browser.part(visitor.account.id, message, path)
         if found is None:
             raise PageNotFound
         part, content = found
         request.setHeader("content-security-policy", FILE_POLICY)
-        request.setHeader("content-type", served_type(part))
-        request.setHeader("content-disposition", disposition(file_name(part)))
-        return content
+        request.setHeader("content-type", served_type(content))
+        request.setHeader("content-disposition", disposition(part_name(part)))
+        return serve(request, content, await self._browser.tag(content))
