@@ -13,7 +13,7 @@ from email.message import EmailMessage
 
 from tests.cli.case import MailctlCase
 
-MESSAGES = 2000
+MESSAGES = 4000
 PATIENCE = 60
 ANN = "ann@alpha.example"
 
@@ -81,7 +81,7 @@ class MailTests(MailctlCase):
         path = self.mbox(MESSAGES)
         command = [sys.executable, "-m", "mailsuite.cli.main", "-c", str(self.config), "mail", "import", ANN, path]
         reached = 0
-        for part in (4, 2):
+        for part in (8, 4):
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
                 deadline = time.monotonic() + PATIENCE
                 while self.count() < MESSAGES // part and time.monotonic() < deadline:

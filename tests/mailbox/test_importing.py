@@ -14,9 +14,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from mailsuite.mailbox.exporting import Exporter, Format
-from mailsuite.mailbox.importing import Importer, Tally
+from mailsuite.mailbox.importing import BATCH, Importer, Tally
 from mailsuite.mime.describe import describe
 from mailsuite.model.action import Action, Chosen, Verb
+from mailsuite.model.errors import StoreUnavailable
 from mailsuite.model.folder import DELETED, FOLDERS, INBOX, SENT, SPAM, TRASH
 from mailsuite.model.message import Message
 from mailsuite.testing.builders import NOW, account, filing
@@ -221,6 +222,24 @@ class ImportTests(ImportCase):
         await self.store.mailbox.act("ann", Action(Verb.DELETE), Chosen((self.all()[0].conversation,)))
         self.assertEqual((await self.imported(path)).filed, 1)
         self.assertEqual(sorted(m.folder for m in self.all()), sorted((DELETED, TRASH)))
+
+    async def test_store_away(self) -> None:
+        """The import ends when the store does, with its error; begun again it files what is missing."""
+        path = self.write("x.mbox", b"".join(FROM.encode() + message(n) + b"\n" for n in range(BATCH + 3)))
+        store = self.store
+        put = store.blobs.put
+
+        async def failing(content: bytes) -> str:
+            if len(self.all()) == BATCH:
+                raise StoreUnavailable("disk full")
+            return await put(content)
+
+        self.patch(store.blobs, "put", failing)
+        await self.assertFailure(Deferred.fromCoroutine(self.imported(path)), StoreUnavailable)
+        self.assertEqual(len(self.all()), BATCH)
+        self.patch(store.blobs, "put", put)
+        again = await self.imported(path)
+        self.assertEqual((again.filed, again.known), (3, BATCH))
 
     async def test_times(self) -> None:
         """The From_ line's date; without one, or Thunderbird's, that of the last host, else the Date; never later
