@@ -24,6 +24,7 @@ _COMMANDS = {
     "domain": "mailsuite.cli.domain:domain",
     "filter": "mailsuite.cli.filter:filter_",
     "forward": "mailsuite.cli.forward:forward",
+    "mail": "mailsuite.cli.mail:mail",
     "queue": "mailsuite.cli.queue:queue",
     "suppression": "mailsuite.cli.suppression:suppression",
     "trace": "mailsuite.cli.trace:trace",

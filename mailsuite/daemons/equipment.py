@@ -22,6 +22,7 @@ from mailsuite.runtime.clock import now
 from mailsuite.runtime.settings import Settings
 from mailsuite.sqlite.actions import MailActions
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
+from mailsuite.sqlite.contents import MailContents
 from mailsuite.sqlite.directory import AccountDirectory
 from mailsuite.sqlite.drafts import DraftStore
 from mailsuite.sqlite.folders import FolderStore
@@ -83,6 +84,11 @@ class Equipment(ABC):
     def drafts(self) -> DraftStore:
         """Messages being written."""
         return DraftStore(self.store, self.random)
+
+    @cached_property
+    def contents(self) -> MailContents:
+        """Which contents mailboxes have."""
+        return MailContents(self.store)
 
     @cached_property
     def actions(self) -> MailActions:

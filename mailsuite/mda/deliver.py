@@ -18,7 +18,7 @@ from mailsuite.mda.expand import Route
 from mailsuite.mda.forward import NOTICE, Forwarder
 from mailsuite.mda.sorting import INLINE, Sorter
 from mailsuite.mda.vacation import Why
-from mailsuite.mime.describe import describe
+from mailsuite.mime.describe import describe, opaque
 from mailsuite.mime.loop import looped
 from mailsuite.mime.searchable import searchable
 from mailsuite.model import folder
@@ -28,7 +28,7 @@ from mailsuite.model.alias import rewritten
 from mailsuite.model.envelope import Recipient
 from mailsuite.model.event import Changed, Toast
 from mailsuite.model.job import SENT, Job, Outcome, QueuedMessage, RecipientState
-from mailsuite.model.message import Description, Filed, Filing, Part
+from mailsuite.model.message import Description, Filed, Filing
 from mailsuite.model.rule import Decision
 from mailsuite.model.status import Status
 from mailsuite.model.verdict import NOT_JUDGED, Authentication
@@ -201,7 +201,7 @@ class Deliverer:
         except Exception:
             # A fault of our parser must not keep the message from its reader: it is filed and shown raw.
             log.failure("{job_id}: the message could not be parsed", job_id=job.id)
-            described = _opaque(content), ""
+            described = opaque(content), ""
         return _Read(*described, verdict)
 
     async def _file(self, filing: Filing) -> Filed:
@@ -251,13 +251,6 @@ def _filing(message: QueuedMessage, where: str, account: Account, read: _Read) -
         verdict=read.verdict,
         text=read.text,
     )
-
-
-def _opaque(content: bytes) -> Description:
-    """A message as one piece of text."""
-    whole = Part("1", "text/plain", "", "8bit", "", "", "", 0, len(content))
-    defects = ("this message could not be parsed",)
-    return Description("", (), (), (), (), (), "", None, whole, "", has_attachments=False, defects=defects)
 
 
 def _blind(message: QueuedMessage, description: Description) -> tuple[Mailbox, ...]:

@@ -53,6 +53,13 @@ def describe(raw: bytes) -> Description:
     )
 
 
+def opaque(raw: bytes) -> Description:
+    """A message as one piece of text, for octets at which ``describe`` failed."""
+    whole = Part("1", "text/plain", "", "8bit", "", "", "", 0, len(raw))
+    defects = ("this message could not be parsed",)
+    return Description("", (), (), (), (), (), "", None, whole, "", has_attachments=False, defects=defects)
+
+
 def _is_usable(box: Mailbox) -> bool:
     local, _, domain = box.address.rpartition("@")
     return bool(local and domain) and '"' not in domain

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailsuite.model.errors import StoreUnavailable
 from mailsuite.runtime.clock import Clock
 from mailsuite.testing.fake_blobs import FakeBlobStore
+from mailsuite.testing.fake_contents import FakeMailContents
 from mailsuite.testing.fake_directory import FakeAccountDirectory
 from mailsuite.testing.fake_drafts import FakeDraftStore
 from mailsuite.testing.fake_job_control import FakeJobControl
@@ -27,6 +28,7 @@ class FakeStore:
         self.jobs = FakeJobStore(self.blobs, self._check)
         self.control = FakeJobControl(self.jobs)
         self.messages = FakeMessageStore(clock, self._check)
+        self.contents = FakeMailContents(self.messages)
         self.mailbox = FakeMailbox(self.messages)
         self.drafts = FakeDraftStore(self.messages)
         self.zones = FakeZoneSource(self._check)

@@ -10,6 +10,7 @@ from mailsuite.runtime.clock import Clock
 from mailsuite.testing.builders import NOW, filing
 from mailsuite.testing.contracts.blobs import BlobStoreContract
 from mailsuite.testing.contracts.claims import ClaimContract
+from mailsuite.testing.contracts.contents import MailContentsContract
 from mailsuite.testing.contracts.directory import AccountDirectoryContract
 from mailsuite.testing.contracts.drafts import DraftStoreContract
 from mailsuite.testing.contracts.job_control import JobControlContract
@@ -51,12 +52,17 @@ class _Fake:
             store.sts,
             store.rules,
             store.drafts,
+            store.contents,
             spoil,
         )
 
 
 class FakeBlobStoreTests(_Fake, BlobStoreContract, TestCase):
     """IBlobStore in memory."""
+
+
+class FakeMailContentsTests(_Fake, MailContentsContract, TestCase):
+    """IMailContents in memory."""
 
 
 class FakeJobStoreTests(_Fake, JobStoreContract, TestCase):

@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 from mailsuite.runtime.clock import Clock
 from mailsuite.sqlite.actions import MailActions
 from mailsuite.sqlite.blobs import BlobKeeper, BlobStore
+from mailsuite.sqlite.contents import MailContents
 from mailsuite.sqlite.directory import AccountDirectory
 from mailsuite.sqlite.drafts import DraftStore
 from mailsuite.sqlite.folders import FolderStore
@@ -26,6 +27,7 @@ from mailsuite.sqlite.upkeep import MailboxUpkeep
 from mailsuite.sqlite.zones import ZoneSource
 from mailsuite.testing.contracts.blobs import BlobStoreContract
 from mailsuite.testing.contracts.claims import ClaimContract
+from mailsuite.testing.contracts.contents import MailContentsContract
 from mailsuite.testing.contracts.directory import AccountDirectoryContract
 from mailsuite.testing.contracts.drafts import DraftStoreContract
 from mailsuite.testing.contracts.job_control import JobControlContract
@@ -73,6 +75,7 @@ class _Sqlite(StoreContract):
             StsCache(store),
             RuleStore(store),
             DraftStore(store, os.urandom),
+            MailContents(store),
             spoil,
         )
 
@@ -139,3 +142,7 @@ class SqliteStsCacheTests(_Sqlite, StsCacheContract, TestCase):
 
 class SqliteRuleStoreTests(_Sqlite, RuleStoreContract, TestCase):
     """IRuleStore in SQLite."""
+
+
+class SqliteMailContentsTests(_Sqlite, MailContentsContract, TestCase):
+    """IMailContents in SQLite."""

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from mailsuite.interfaces.actions import IMailActions
 from mailsuite.interfaces.blobs import IBlobStore
+from mailsuite.interfaces.contents import IMailContents
 from mailsuite.interfaces.directory import IAccountDirectory
 from mailsuite.interfaces.drafts import IDraftStore
 from mailsuite.interfaces.folders import IFolderStore
@@ -53,6 +54,7 @@ class Stores:
     sts: IStsCache
     rules: IRuleStore
     drafts: IDraftStore
+    contents: IMailContents
     spoil: Callable[[str], Awaitable[None]]
 
 
