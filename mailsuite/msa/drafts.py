@@ -10,6 +10,7 @@ from mailsuite.interfaces.drafts import IDraftStore
 from mailsuite.interfaces.events import IEventBus
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.threads import InThread
+from mailsuite.mime.addresses import show_mailbox
 from mailsuite.mime.clean import clean_line, scrub
 from mailsuite.mime.compose import Outgoing, compose
 from mailsuite.mime.describe import describe
@@ -89,6 +90,18 @@ class Drafts:
     async def of_message(self, account: Account, message: str) -> KeptDraft | None:
         """The draft that a message in Drafts holds, to be written on; None when there is none."""
         return await self._drafts.of_message(account.id, message)
+
+    async def begun_elsewhere(self, account: Account, message: str, text: str) -> Draft | None:
+        """What another program wrote in Drafts, with the ``text`` that it shows, to be written on as a new draft.
+
+        None when the message is not in Drafts.
+        """
+        found = await self._messages.message(account.id, message)
+        if found is None or found.folder != DRAFTS:
+            return None
+        described = found.description
+        to, cc, bcc = (", ".join(map(show_mailbox, boxes)) for boxes in (described.to, described.cc, found.bcc))
+        return Draft(to, cc, bcc, described.subject, text)
 
     async def find(self, account: Account, key: str) -> KeptDraft | None:
         """The draft of this key, sent ones for a while too."""

@@ -223,6 +223,19 @@ class DraftTests(WebCase):
         text = (await self.alice.get(f"/mail/drafts/t/{rows[0].id}")).text
         self.assertIn(f'href="/mail/compose?d={await self.message()}"', text)
 
+    async def test_begun_elsewhere(self) -> None:
+        """What another program left in Drafts is opened as a new message; what lies in other folders is not."""
+        fields = {"To": "Bob <bob@alpha.example>, c@x.example", "Cc": "d@x.example"}
+        filed = await self.house.mail(ALICE, "Half", "Half of a letter", folder=DRAFTS, fields=fields)
+        text = (await self.alice.get(f"/mail/compose?d={filed.message}")).text
+        self.assertEqual(value(text, "to"), "Bob <bob@alpha.example>, c@x.example")
+        self.assertEqual((value(text, "cc"), value(text, "subject"), value(text, "rev")), ("d@x.example", "Half", "0"))
+        self.assertIn("Half of a letter", text)
+        other = await self.house.mail(ALICE, "Whole")
+        self.assertEqual((await self.alice.get(f"/mail/compose?d={other.message}")).code, 404)
+        bob = await self.house.visitor(BOB)
+        self.assertEqual((await bob.get(f"/mail/compose?d={filed.message}")).code, 404)
+
     async def test_somebody_elses(self) -> None:
         """Another account can neither open, nor overwrite, nor send away, nor discard it."""
         await self.alice.post("/mail/draft", {**self.FORM, "rev": "0"})

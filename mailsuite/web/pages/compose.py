@@ -67,10 +67,15 @@ class ComposePages:
         ``all``).
         """
         if message := field(request, "d"):
-            kept = await self._drafts.of_message(visitor.account, message)
-            if kept is None:
+            account = visitor.account
+            kept = await self._drafts.of_message(account, message)
+            if kept is not None:
+                return await self._show(request, visitor, _Form(kept.draft, kept.key, kept.revision), None)
+            text = await self._browser.text(account.id, message)
+            begun = await self._drafts.begun_elsewhere(account, message, text)
+            if begun is None:
                 raise PageNotFound
-            return await self._show(request, visitor, _Form(kept.draft, kept.key, kept.revision), None)
+            return await self._show(request, visitor, _Form(begun, self._new_key(), 0), None)
         draft = Draft("", "", "", "", "")
         if answered := field(request, "re"):
             draft = await self._reply(visitor.account, field(request, "t"), answered, bool(field(request, "all")))
