@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from mailsuite.model.folder import ARCHIVE, INBOX
+from mailsuite.model.folder import ARCHIVE, DRAFTS, INBOX
 from tests.browser.case import BrowserCase
 from tests.browser.support import Window
 from tests.web.house import ALICE, BOB, NOON, PASSWORD
@@ -423,7 +423,7 @@ class WritingTests(BrowserCase):
         await self.drive(flow)
 
     async def test_close_and_undo(self) -> None:
-        """Closing what has been written in can be undone; the page is not left by accident."""
+        """What has been written in is kept when it is closed, and had back; the page is not left by accident."""
 
         def flow(browser: Browser) -> None:
             window = self.window(browser)
@@ -436,9 +436,14 @@ class WritingTests(BrowserCase):
             compose.click()
             page.get_by_label("Text").fill("Precious words")
             page.get_by_role("link", name="Close").click()
-            expect(page.locator(".toast")).to_contain_text("Message discarded")
+            expect(page.locator(".toast")).to_contain_text("Kept in Drafts")
             page.get_by_role("button", name="Undo").click()
             expect(page.get_by_label("Text")).to_have_value("Precious words")
+            expect(page.locator(".cmp [name=rev]")).to_have_value("1")
+            drafts = self.call(self.house.messages.counters(self.house.id_of(ALICE)))[DRAFTS]
+            self.assertEqual(drafts.total, 1)
+            page.get_by_label("Text").fill("Precious words, and more")
+            expect(page.locator(".cmp [name=rev]")).to_have_value("2")
             asked: list[str] = []
 
             def stay(dialog) -> None:  # type: ignore[no-untyped-def]
@@ -447,7 +452,7 @@ class WritingTests(BrowserCase):
 
             page.on("dialog", stay)
             page.locator(".side").get_by_role("link", name="Sent").click()
-            expect(page.get_by_label("Text")).to_have_value("Precious words")
+            expect(page.get_by_label("Text")).to_have_value("Precious words, and more")
             self.assertEqual(asked, ["beforeunload"])
             window.check()
 

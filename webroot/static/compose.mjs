@@ -4,11 +4,19 @@ const dock = $("#dock")
 const fieldsOf = form => $$("input:not([type=hidden]),textarea", form)
 const written = form => fieldsOf(form).some(f => f.value !== f.defaultValue)
 
-/** Close a message; one that has been written in can be had back. */
+/** Close a message; what has been written in it is kept in Drafts, and can be had back at once. */
 export function shut(form, toast) {
   form.remove()
-  const saved = $("[name=rev]", form).value > 0
-  if (written(form)) toast(saved ? "Kept in Drafts" : "Message discarded", () => { dock.append(form); $(".ed", form).focus() })
+  if (!written(form)) return
+  const back = () => { dock.append(form); $(".ed", form).focus() }
+  const kept = keep(form)
+  toast("Kept in Drafts", () => kept.then(back, back))
+  kept.catch(() => toast("Could not keep the message. The server did not answer.", back, true))
+}
+async function keep(form) {
+  const answer = await fetch("/mail/draft", { method: "POST", headers: { "HX-Request": "true" }, body: new URLSearchParams(new FormData(form)) })
+  if (!answer.ok) throw new Error(answer.status)
+  $(".saved", form).innerHTML = await answer.text()
 }
 
 dock.addEventListener("click", e => {
