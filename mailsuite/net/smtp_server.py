@@ -146,6 +146,12 @@ class SmtpFactory(ServerFactory):
             return Status(421, "4.7.0", f"{config.hostname} has too many connections, try again later")
         return None
 
+    def turn(self) -> Deferred[None]:
+        """Fires in the reactor's next turn."""
+        turn: Deferred[None] = Deferred()
+        self._reactor.callLater(0, turn.callback, None)
+        return turn
+
     def _over(self) -> None:
         if self._empty is not None and not self._empty.called:
             self._empty.callback(None)

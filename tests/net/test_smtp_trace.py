@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
@@ -47,8 +49,10 @@ class TraceTests(SynchronousTestCase):
         return self.answers.get(step)
 
     def say(self, *octets: bytes) -> None:
-        """Octets from the client."""
+        """Octets from the client, and as many turns of the reactor as they take."""
         self.protocol.dataReceived(b"".join(octets))
+        while any(call.getTime() <= self.clock.seconds() for call in self.clock.getDelayedCalls()):
+            self.clock.advance(0)
 
     def steps(self, number: int = -1) -> list[str]:
         """Names and texts of a trace's steps."""
@@ -142,6 +146,25 @@ class TraceTests(SynchronousTestCase):
         (trace,) = self.sink.traces
         self.assertEqual((len(trace.steps), trace.recipients, trace.steps[-1].name), (STEPS, 30, "message"))
         self.assertLessEqual(max(len(step.text) for step in trace.steps), 200)
+
+    def test_others_get_their_turn(self) -> None:
+        """A client that sends a thousand commands at once is answered fifty at a time, a turn of the reactor each."""
+        turns: list[Deferred[None]] = []
+
+        def turn() -> Deferred[None]:
+            turns.append(Deferred())
+            return turns[-1]
+
+        self.patch(self.factory, "turn", turn)
+        self.say(START)
+        self.protocol.transport.clear()
+        self.say(RCPT * 1000)
+        answered = [self.protocol.transport.value().count(b"250 2.1.5")]
+        while turns:
+            turns.pop().callback(None)
+            answered.append(self.protocol.transport.value().count(b"250 2.1.5"))
+        self.assertEqual(answered[-1], 1000)
+        self.assertLessEqual(max(after - before for before, after in pairwise([0, *answered])), 50)
 
     def test_few_accepted_recipients_are_named(self) -> None:
         """Of many only the first ten have a step of their own."""
