@@ -16,7 +16,8 @@ export function shut(form, toast) {
 async function keep(form) {
   const answer = await fetch("/mail/draft", { method: "POST", headers: { "HX-Request": "true" }, body: new URLSearchParams(new FormData(form)) })
   if (!answer.ok) throw new Error(answer.status)
-  $(".saved", form).innerHTML = await answer.text()
+  const revision = $("[name=rev]", form)
+  revision.value = +revision.value + 1
 }
 
 dock.addEventListener("click", e => {
