@@ -6,6 +6,7 @@ import click
 
 from mailsuite.cli.context import Context, pass_context
 from mailsuite.cli.session import Tools, with_store
+from mailsuite.cli.texts import printable
 from mailsuite.interfaces.upkeep import Problem
 
 
@@ -44,7 +45,7 @@ def check(context: Context, repair: bool) -> None:
             mended = repair and not problem.lost
             owner = names.get(problem.account, problem.account)
             line = f"{owner or 'store'}: {problem.what}{' (repaired)' if mended else ''}"
-            click.echo("".join(c if c.isprintable() else "?" for c in line))
+            click.echo(printable(line))
         left.extend(problem for problem in found if problem.lost or not repair)
 
     with_store(context.settings, work)

@@ -12,7 +12,7 @@ import click
 from mailsuite.cli.context import Context, pass_context
 from mailsuite.cli.owner import account_of
 from mailsuite.cli.session import Tools, with_store
-from mailsuite.cli.texts import read_text
+from mailsuite.cli.texts import printable, read_text
 from mailsuite.mailbox.rule_form import Names, show_rule
 from mailsuite.mailbox.rules import MOST, Rules, RuleTrial
 from mailsuite.mda.find import Finder
@@ -50,11 +50,6 @@ def _shown(decision: Decision, names: Names) -> str:
     words += ["star"] * decision.starred + ["read"] * decision.read
     words += [f"forward to {target}" for target in decision.forwards]
     return ", ".join(words)
-
-
-def _plain(line: str) -> str:
-    """Strangers wrote parts of it: nothing of theirs steers a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in line)
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True, exists=True)
@@ -134,7 +129,7 @@ def test(context: Context, account: str, file: Path | None, last: int, folder: s
             about = each.message.description
             author = about.author[0].label if about.author else "nobody"
             held = ", ".join(each.decision.rules)
-            click.echo(_plain(f"{author}: {about.subject} -> {_shown(each.decision, names)} ({held})"))
+            click.echo(printable(f"{author}: {about.subject} -> {_shown(each.decision, names)} ({held})"))
         click.echo(f"{len(found)} of the last {last} messages")
 
     with_store(context.settings, work)

@@ -11,6 +11,7 @@ import click
 from mailsuite.cli.context import Context, pass_context
 from mailsuite.cli.owner import account_of
 from mailsuite.cli.session import Tools, with_store
+from mailsuite.cli.texts import printable
 from mailsuite.mailbox.exporting import Exporter, Format
 from mailsuite.mailbox.importing import Importer, Tally
 from mailsuite.mailbox.sources import total_octets
@@ -40,11 +41,6 @@ class _Progress:
         """Take the line away."""
         if self._shown:
             click.echo("\r\x1b[K", nl=False, err=True)
-
-
-def _plain(line: str) -> str:
-    """Strangers named files and wrote mail: nothing of theirs steers a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in line)
 
 
 @mail.command("export")
@@ -120,7 +116,7 @@ def import_(context: Context, account: str, path: Path, folder: str, dry_run: bo
             progress.end()
         tallies.append(tally)
         for problem in tally.problems:
-            click.echo(_plain(problem), err=True)
+            click.echo(printable(problem), err=True)
         words = "would be imported" if dry_run else "imported"
         click.echo(
             f"{tally.filed} {words} ({tally.damaged} damaged), {tally.known} there already, {tally.failed} failed"

@@ -8,6 +8,7 @@ import click
 
 from mailsuite.cli.context import Context, pass_context
 from mailsuite.cli.session import Tools, with_store
+from mailsuite.cli.texts import printable
 from mailsuite.model.errors import NotThere, ScheduleUnavailable
 from mailsuite.model.job import JobState, Lane, RecipientState
 from mailsuite.model.queue_view import Entry, JobQuery
@@ -32,11 +33,6 @@ def _selection(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _clean(text: str) -> str:
-    """Strangers wrote parts of it: nothing of theirs steers a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
 def _line(entry: Entry, now: int) -> str:
     job, message = entry.job, entry.message
     to = ", ".join(str(r.address) for r in job.open_recipients[:3]) or "-"
@@ -51,7 +47,7 @@ def _line(entry: Entry, now: int) -> str:
     else:
         state = "deferred" if job.attempts else "new"
     due = f" next {moment(job.next_attempt)}" if state in ("deferred", "waiting") else ""
-    return _clean(
+    return printable(
         f"{job.id} {state} {job.destination} {message.size} B <{message.envelope.sender}> -> "
         f"{to}{f' and {more} more' if more > 0 else ''} tries {job.attempts}{due}{f' ({said})' if said else ''}"
     )
@@ -141,7 +137,7 @@ def show(context: Context, id: str) -> None:
                 out.append(f"  <{r.recipient.address}> {r.state.value}{by}{when}{said}")
             out += [f"  {moment(a.at)} {a.worker or '-'} {a.text}" for a in job.history]
         for line in out:
-            click.echo(_clean(line))
+            click.echo(printable(line))
 
     _with_queue(context, work)
 
@@ -162,8 +158,8 @@ def explain(context: Context, id: str) -> None:
                 failed = ", not every recipient was reached" if RecipientState.FAILED in states else ""
                 click.echo(f"{job.id} {how}{failed}")
             for reason in reasons:
-                click.echo(_clean(f"{job.id} waits ({reason.kind}): {reason.why}."))
-                click.echo(_clean(f"  It ends when: {reason.ends}."))
+                click.echo(printable(f"{job.id} waits ({reason.kind}): {reason.why}."))
+                click.echo(printable(f"  It ends when: {reason.ends}."))
 
     _with_queue(context, work)
 
@@ -177,7 +173,7 @@ def stats(context: Context) -> None:
         shares = await control.shares()
         for share in shares:
             click.echo(
-                _clean(
+                printable(
                     f"{share.lane.value} {share.destination} {share.state.value}: {share.jobs}"
                     f", oldest {moment(share.oldest)}, next {moment(share.next_attempt)}"
                 )
@@ -189,7 +185,7 @@ def stats(context: Context) -> None:
                     closed = f", closed until {moment(state.open_until)}: {state.reason}" if state.open_until else ""
                     full = f", no room at {state.site}" if state.site and not state.room else ""
                     click.echo(
-                        _clean(
+                        printable(
                             f"{state.destination}: {state.in_flight} of {state.max_concurrency} in work,"
                             f" {state.ready} ready{full}{closed}"
                         )
@@ -217,7 +213,7 @@ def _act(name: str, text: str) -> None:
             done = failed = 0
             async for told in act(query):
                 done, failed = done + told.done, failed + (not told.done)
-                click.echo(_clean(f"{told.job.id} {told.text}"))
+                click.echo(printable(f"{told.job.id} {told.text}"))
             if not done and not failed:
                 raise NotThere("no job matches")
             click.echo(f"{done} {'job' if done == 1 else 'jobs'}", err=True)

@@ -9,6 +9,7 @@ import click
 from mailsuite.cli.context import Context, pass_context
 from mailsuite.cli.owner import account_of
 from mailsuite.cli.session import Tools, with_store
+from mailsuite.cli.texts import printable
 from mailsuite.login.typed import typed_address
 from mailsuite.model.errors import NotThere
 
@@ -34,8 +35,7 @@ def list_(context: Context, account: str | None) -> None:
             for each in found:
                 when = datetime.fromtimestamp(each.at / 1000, UTC).strftime("%Y-%m-%d")
                 line = f"{names.get(each.account, each.account)} {each.address} {when} {each.status}"
-                # Strangers wrote parts of it: nothing of theirs steers a terminal.
-                click.echo("".join(c if c.isprintable() else "?" for c in line))
+                click.echo(printable(line))
             after = (found[-1].account, found[-1].address)
 
     with_store(context.settings, work)

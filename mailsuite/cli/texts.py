@@ -1,4 +1,4 @@
-"""Files that a command is given to read."""
+"""Texts that a command is given, and those that it shows."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ def read_text(file: Path, most: int) -> str:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} cannot be read: octet {error.start} is no UTF-8") from None
+
+
+def printable(text: str) -> str:
+    """As it is shown: strangers wrote parts of it, and nothing of theirs steers a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -9,6 +9,7 @@ import click
 
 from mailsuite.cli.context import Context, pass_context
 from mailsuite.cli.session import Tools, with_store
+from mailsuite.cli.texts import printable
 from mailsuite.model.trace import Trace
 
 
@@ -40,7 +41,6 @@ def trace(context: Context, queue_id: str | None, number: int) -> None:
                 raise ValueError(f"there is no trace of {queue_id}")
         for each in found:
             for line in lines(each):
-                # Strangers wrote parts of it: nothing of theirs steers a terminal.
-                click.echo("".join(c if c.isprintable() else "?" for c in line))
+                click.echo(printable(line))
 
     with_store(context.settings, work)
