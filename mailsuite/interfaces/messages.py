@@ -52,15 +52,3 @@ class IMessageStore(Interface):
 
     async def usage(account: str) -> Usage:
         """What the account's messages take, exactly; what was deleted for ever is not counted."""
-
-    async def replace(message: str, filing: Filing) -> Filed:
-        """Put another content in the place of a message in Drafts: it keeps its id, conversation, star and
-        labels.
-
-        NotThere when ``filing.account`` has no such message in Drafts, e.g. because it was sent or thrown away.
-        """
-
-    async def remove(account: str, messages: Sequence[str]) -> int:
-        """Remove messages at once and for good, e.g. a draft that was sent; ids that are not there change nothing.
-        The seq afterwards.
-        """

@@ -137,7 +137,7 @@ def refresh(c: Connection, account: str, conversation: str, seq: int, texts: boo
 
     Not ``texts``: it has the messages that it had, so subject, people and snippet stay.
     """
-    messages = c.execute(_SUMMED, (account, conversation)).fetchall()
+    messages = summed(c, account, conversation)
     touched = _settle(c, account, conversation, seq, places_in(c, account, conversation), places_of(messages))
     if not messages:
         c.execute("DELETE FROM conversation WHERE id = ?", (conversation,))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from sqlite3 import Connection, Row
 
 from zope.interface import implementer
@@ -19,7 +18,6 @@ from mailsuite.sqlite import conversations as derived
 from mailsuite.sqlite import indexing, messagerows, sleeping, threads
 from mailsuite.sqlite.changing import check_folder, is_folder, known_labels
 from mailsuite.sqlite.messagerows import CONVERSATION, FILED, filed_values, strings
-from mailsuite.sqlite.removing import remove
 from mailsuite.sqlite.searching import PER_SECOND, first_number
 from mailsuite.sqlite.store import Store
 
@@ -72,15 +70,6 @@ class MessageStore:
     async def usage(self, account: str) -> Usage:
         """See IMessageStore."""
         return await self._store.read(lambda c: _usage(c, account))
-
-    async def replace(self, message: str, filing: Filing) -> Filed:
-        """See IMessageStore."""
-        now = self._store.clock()
-        return await self._store.write(lambda c: replace_draft(c, message, filing, now))
-
-    async def remove(self, account: str, messages: Sequence[str]) -> int:
-        """See IMessageStore."""
-        return await self._store.write(partial(_remove, account=account, messages=messages))
 
 
 def file_into(c: Connection, filing: Filing, message: str, conversation: str, now: int) -> Filed:
@@ -160,7 +149,10 @@ def _free_number(c: Connection, first: int) -> int:
 
 
 def replace_draft(c: Connection, message: str, filing: Filing, now: int) -> Filed:
-    """See IMessageStore.replace."""
+    """Put another content in the place of a message in Drafts: it keeps its id, conversation, star and labels.
+
+    NotThere when ``filing.account`` has no such message in Drafts, e.g. because it was sent or thrown away.
+    """
     account = filing.account
     old = c.execute(
         "SELECT * FROM message WHERE id = ? AND account = ? AND folder = ?", (message, account, DRAFTS)
@@ -184,15 +176,6 @@ def replace_draft(c: Connection, message: str, filing: Filing, now: int) -> File
     indexing.keep_text(c, account, row["number"], filing.text)
     derived.refresh(c, account, conversation, seq)
     return Filed(message, conversation, seq, new=False, folder=DRAFTS)
-
-
-def _remove(c: Connection, account: str, messages: Sequence[str]) -> int:
-    rows = [
-        c.execute("SELECT * FROM message WHERE id = ? AND account = ?", (message, account)).fetchone()
-        for message in dict.fromkeys(messages)
-    ]
-    seq, _ = remove(c, account, [row for row in rows if row is not None])
-    return seq or derived.last_seq(c, account)
 
 
 def _page(c: Connection, account: str, folder: str, before: Cursor | None, limit: int) -> list[Conversation]:

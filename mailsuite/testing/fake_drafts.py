@@ -47,7 +47,7 @@ class FakeDraftStore:
             if revision < kept.revision or draft != kept.draft:
                 raise DraftConflict("a newer version of this draft is kept already", kept.revision)
             return Filed(message.id, message.conversation, self._m.seqs[account], new=False, folder=DRAFTS)
-        filed = await self._m.replace(message.id, filing)
+        filed = self._m.replace_draft(message.id, filing)
         entry.kept = replace(kept, revision=revision, saved_at=self._m.clock(), draft=draft)
         return filed
 

@@ -111,29 +111,20 @@ class FakeMessageStore:
             verdict=filing.verdict,
         )
 
-    async def replace(self, message: str, filing: Filing) -> Filed:
+    async def usage(self, account: str) -> Usage:
         self.check()
-        old = self.all.get(message)
-        if old is None or (old.account, old.folder) != (filing.account, DRAFTS):
-            raise NotThere(f"there is no draft {message!r}")
+        sizes = [m.size for m in self.all.values() if m.account == account and m.folder != DELETED]
+        return Usage(sum(sizes), len(sizes))
+
+    def replace_draft(self, message: str, filing: Filing) -> Filed:
+        """Put another content in the place of a message in Drafts."""
+        old = self.all[message]
         for each in thread.thread_ids(filing.description):
             self._threads.setdefault((filing.account, each), old.conversation)
         kept = replace(filing, folder=DRAFTS, flagged=old.flagged, labels=old.labels)
         new = self._message(kept, message, old.conversation)
         self.change(filing.account, old.conversation, [new])
         return Filed(message, old.conversation, self.seqs[filing.account], new=False, folder=DRAFTS)
-
-    async def remove(self, account: str, messages: Sequence[str]) -> int:
-        self.check()
-        for message in messages:
-            if message in self.all and self.all[message].account == account:
-                self.drop(self.all[message])
-        return self.seqs[account]
-
-    async def usage(self, account: str) -> Usage:
-        self.check()
-        sizes = [m.size for m in self.all.values() if m.account == account and m.folder != DELETED]
-        return Usage(sum(sizes), len(sizes))
 
     def drop(self, message: Message) -> set[str]:
         """Remove a message for good; the lists that show it."""

@@ -12,21 +12,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mailsuite.interfaces.actions import IMailActions
+from mailsuite.interfaces.drafts import IDraftStore
 from mailsuite.interfaces.folders import IFolderStore
 from mailsuite.interfaces.messages import IMessageStore
 from mailsuite.interfaces.search import IMailSearch
 from mailsuite.interfaces.upkeep import IMailboxUpkeep
 from mailsuite.model.action import EMPTY_AFTER, PURGE_AFTER, Action, AllFound, AllIn, Chosen, Selection, Verb
+from mailsuite.model.draft import DraftConflict
 from mailsuite.model.errors import Conflict, NotThere
 from mailsuite.model.folder import ARCHIVE, DRAFTS, FOLDERS, INBOX, SENT, SNOOZED, SPAM, STARRED, TRASH, label_view
 from mailsuite.model.message import Conversation, Cursor
 from mailsuite.model.query import In, Is, Query, Text
 from mailsuite.sqlite.actions import MailActions
+from mailsuite.sqlite.drafts import DraftStore
 from mailsuite.sqlite.folders import FolderStore
 from mailsuite.sqlite.messages import MessageStore
 from mailsuite.sqlite.search import MailSearch
 from mailsuite.sqlite.upkeep import MailboxUpkeep
 from mailsuite.testing.builders import NOW, description, filing
+from mailsuite.testing.contracts.drafts import typed
 from mailsuite.testing.fake_store import FakeStore
 from tests.sqlite.immediate import ImmediateStore, now_done
 
@@ -55,6 +59,7 @@ class Side:
     folders: IFolderStore
     search: IMailSearch
     upkeep: IMailboxUpkeep
+    drafts: IDraftStore
     ids: dict[str, str] = field(default_factory=dict)
     undos: list[str] = field(default_factory=list)
 
@@ -140,9 +145,11 @@ class MailboxMachine(RuleBasedStateMachine):
             FolderStore(store, os.urandom),
             MailSearch(store),
             MailboxUpkeep(store, lambda blob: True),
+            DraftStore(store, os.urandom),
         )
-        self.sides = (real, Side(fake.messages, fake.mailbox, fake.mailbox, fake.mailbox, fake.mailbox))
-        self.count = 0
+        self.sides = (real, Side(fake.messages, fake.mailbox, fake.mailbox, fake.mailbox, fake.mailbox, fake.drafts))
+        self.count = self.revision = self.sent = 0
+        self.drafts: dict[str, str] = {}
         self.checked = True
 
     def teardown(self) -> None:
@@ -270,24 +277,35 @@ class MailboxMachine(RuleBasedStateMachine):
 
     @rule(number=numbers, word=st.sampled_from(WORDS))
     def draft(self, number: int, word: str) -> None:
-        """A draft is written anew, or something that is none is refused."""
-        for key in self._keys([number]):
-            outcomes = []
-            for side in self.sides:
-                about = description(f"<{key}@x>", subject=word, snippet=key)
-                item = replace(filing(key, folder=DRAFTS, about=about, at=self.now + number % 1000), text=word, size=7)
-                try:
-                    now_done(side.messages.replace(side.ids[key], item))
-                    outcomes.append("done")
-                except NotThere:
-                    outcomes.append("none")
-            assert outcomes[0] == outcomes[1]
-
-    @rule(chosen=several)
-    def remove(self, chosen: list[int]) -> None:
-        """Messages go at once."""
+        """A draft is begun or written anew, or what is none any more is refused."""
+        name = f"draft {number % 3}.{self.sent}"
+        if name not in self.drafts:
+            self.drafts[name] = f"k{self.count}"
+            self.count += 1
+        key = self.drafts[name]
+        self.revision += 1
+        about = description(f"<{key}@x>", subject=word, snippet=key)
+        item = replace(filing(key, folder=DRAFTS, about=about, at=self.now + number % 1000), text=word, size=7)
+        outcomes = []
         for side in self.sides:
-            now_done(side.messages.remove(ACCOUNT, [side.ids[key] for key in self._keys(chosen)[:1]]))
+            try:
+                filed = now_done(side.drafts.save(name, self.revision, typed(word), item))
+                side.ids[key] = filed.message
+                outcomes.append("done")
+            except DraftConflict:
+                outcomes.append("none")
+        assert outcomes[0] == outcomes[1]
+
+    @rule(number=numbers)
+    def send(self, number: int) -> None:
+        """A draft goes at once."""
+        shown = []
+        for side in self.sides:
+            names = {place: name for name, place in side.places().items()}
+            touched = now_done(side.drafts.close(ACCOUNT, f"draft {number % 3}.{self.sent}", typed("sent")))
+            shown.append({names[place] for place in touched.places})
+        assert shown[0] == shown[1]
+        self.sent += 1
 
     @rule(step=st.sampled_from((1000, 60_000, 11 * 60_000, 3_600_000, 31 * 86_400_000)))
     def time_passes(self, step: int) -> None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from mailsuite.interfaces.drafts import IDraftStore
 from mailsuite.model.action import Action, Chosen, Verb
 from mailsuite.model.draft import Draft, DraftConflict
-from mailsuite.model.folder import DRAFTS, INBOX, TRASH
-from mailsuite.model.message import Counter, Filed, Filing, Usage
+from mailsuite.model.folder import DRAFTS, INBOX, STARRED, TRASH, label_view
+from mailsuite.model.message import Conversation, Counter, Filed, Filing, Usage
+from mailsuite.model.query import Query, Text
 from mailsuite.testing.builders import description, filing
 from mailsuite.testing.contracts.stores import StoreContract
 
@@ -74,6 +75,48 @@ class DraftStoreContract(StoreContract):
             (kept.key, kept.message, kept.revision, kept.saved_at, kept.sent, kept.draft),
         )
         self.assertEqual(kept, await self.drafts.of_message(ACCOUNT, first.message))
+
+    async def test_content(self) -> None:
+        """Lists, usage and the search follow what is saved; one that was sent is in none of them, and not saved on."""
+        first = replace(filed_as("first"), text="first words")
+        filed = await self.drafts.save(KEY, 1, typed("first"), first)
+        second = replace(filed_as("second"), size=500, text="second words", blob="b" * 64)
+        again = await self.drafts.save(KEY, 2, typed("second"), second)
+        self.assertEqual((filed.message, filed.conversation), (again.message, again.conversation))
+        message = await self.stores.messages.message(ACCOUNT, filed.message)
+        assert message is not None
+        self.assertEqual(
+            (DRAFTS, 500, "second", "b" * 64), (message.folder, message.size, message.description.subject, message.blob)
+        )
+        self.assertEqual(Usage(500, 1), await self.stores.messages.usage(ACCOUNT))
+        self.assertEqual(["second"], [row.subject for row in await self.rows(DRAFTS)])
+        for word, count in (("first", 0), ("second", 1)):
+            hits = await self.stores.search.search(ACCOUNT, Query(((Text(word),),)), None, 9)
+            self.assertEqual(count, len(hits), word)
+        await self.drafts.close("ann", KEY, typed("second"))
+        self.assertEqual(1, len(await self.rows(DRAFTS)))
+        await self.drafts.close(ACCOUNT, KEY, typed("second"))
+        self.assertEqual(([], Usage(0, 0)), (await self.rows(DRAFTS), await self.stores.messages.usage(ACCOUNT)))
+        self.assertIsNone(await self.conflict(3, "third"))
+
+    async def rows(self, place: str) -> list[Conversation]:
+        """What a list shows."""
+        return list(await self.stores.messages.page(ACCOUNT, place, None, 9))
+
+    async def test_star_and_label(self) -> None:
+        """A draft that was saved again keeps its star and label, until they are undone."""
+        label = await self.stores.folders.create_label(ACCOUNT, "L", "red")
+        draft = await self.save(1, "one")
+        chosen = Chosen((draft.conversation,), place=DRAFTS)
+        starred = await self.stores.actions.act(ACCOUNT, Action(Verb.STAR), chosen)
+        labelled = await self.stores.actions.act(ACCOUNT, Action(Verb.LABEL, label.id), chosen)
+        await self.save(2, "two")
+        message = await self.stores.messages.message(ACCOUNT, draft.message)
+        assert message is not None
+        self.assertEqual((True, (label.id,)), (message.flagged, message.labels))
+        await self.stores.actions.undo(ACCOUNT, starred.undo)
+        await self.stores.actions.undo(ACCOUNT, labelled.undo)
+        self.assertEqual(([], []), (await self.rows(STARRED), await self.rows(label_view(label.id))))
 
     async def test_late_revision(self) -> None:
         """An old revision that arrives late loses; the same one with the same words was only sent twice."""

@@ -384,19 +384,6 @@ class MailboxContract(StoreContract):
         problems = await self.stores.upkeep.check(ACCOUNT, repair=False)
         self.assertEqual([], [each for each in problems if not each.lost])
 
-    async def test_undo_after_a_draft_was_saved(self) -> None:
-        """A draft that was saved again keeps its star and label, until they are undone."""
-        label = await self.stores.folders.create_label(ACCOUNT, "L", "red")
-        draft = await self.file("d", DRAFTS)
-        starred = await self.act(Verb.STAR, draft.conversation, place=DRAFTS)
-        labelled = await self.act(Verb.LABEL, draft.conversation, place=DRAFTS, target=label.id)
-        await self.stores.messages.replace(draft.message, filing("d", folder=DRAFTS, at=NOW + HOUR))
-        message = await self.message(draft)
-        self.assertEqual((True, (label.id,)), (message.flagged, message.labels))
-        await self.undo(starred)
-        await self.undo(labelled)
-        self.assertEqual(([], []), (await self.rows(STARRED), await self.rows(label_view(label.id))))
-
     # Sleep
 
     async def test_snooze(self) -> None:
@@ -446,32 +433,6 @@ class MailboxContract(StoreContract):
         self.assertEqual(Usage(100, 1), await self.stores.messages.usage(ACCOUNT))
         # These messages never had a content; nothing else is wrong.
         self.assertTrue(all(each.lost for each in await self.stores.upkeep.check(ACCOUNT, repair=False)))
-
-    # Drafts
-
-    async def test_drafts(self) -> None:
-        """A draft is replaced under its id; one that was sent, or is another's, is not there."""
-        first = replace(filing("d", folder=DRAFTS, seen=True, own=True), text="first words")
-        filed = await self.stores.messages.file(first)
-        about = replace(first.description, subject="second", snippet="second")
-        second = replace(first, description=about, size=500, text="second words", blob="b" * 64)
-        again = await self.stores.messages.replace(filed.message, second)
-        self.assertEqual((filed.message, filed.conversation), (again.message, again.conversation))
-        message = await self.message(filed)
-        self.assertEqual(
-            (DRAFTS, 500, "second", "b" * 64), (message.folder, message.size, message.description.subject, message.blob)
-        )
-        self.assertEqual(Usage(500, 1), await self.stores.messages.usage(ACCOUNT))
-        self.assertEqual(["second"], [r.subject for r in await self.stores.messages.page(ACCOUNT, DRAFTS, None, 9)])
-        for word, count in (("first", 0), ("second", 1)):
-            hits = await self.stores.search.search(ACCOUNT, Query(((Text(word),),)), None, 9)
-            self.assertEqual(count, len(hits), word)
-        await self.raises(NotThere, self.stores.messages.replace(filed.message, replace(second, account="ann")))
-        await self.stores.messages.remove("ann", [filed.message])
-        self.assertEqual(1, len(await self.rows(DRAFTS)))
-        await self.stores.messages.remove(ACCOUNT, [filed.message, "unknown"])
-        self.assertEqual(([], Usage(0, 0)), (await self.rows(DRAFTS), await self.stores.messages.usage(ACCOUNT)))
-        await self.raises(NotThere, self.stores.messages.replace(filed.message, second))
 
     async def test_nobody_sees_the_deleted(self) -> None:
         """No list is called "deleted", and nothing is filed or moved there."""
