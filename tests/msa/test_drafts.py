@@ -15,11 +15,9 @@ from mailsuite.model.folder import DRAFTS
 from mailsuite.model.job import QueuedMessage
 from mailsuite.model.message import Message
 from mailsuite.msa.drafts import Drafts
-from mailsuite.msa.identity import Identities
 from mailsuite.msa.outgoing import TEXT_CHARACTERS
-from mailsuite.msa.submit import FieldError, Submitter
+from mailsuite.msa.submit import FieldError
 from mailsuite.testing.fake_events import FakeEvents
-from tests.msa.case import generous
 from tests.msa.test_submit import DRAFT, QUESTION, SubmitterCase
 
 KEY = "0123456789abcdef"
@@ -46,18 +44,9 @@ class DraftsCase(SubmitterCase):
         super().setUp()
         self.events = FakeEvents()
         self.door = DyingQueue(self.queue)
-        submitter = Submitter(
-            self.door,  # type: ignore[arg-type]
-            generous(),
-            self.store.messages,
-            Identities(self.store.directory, "+"),
-            self.clock,
-            self.random,
-            "mx.alpha.example",
-        )
         self.drafts = Drafts(
             self.store.drafts,
-            submitter,
+            self.submitter_to(self.door),  # type: ignore[arg-type]
             self.store.messages,
             self.store.blobs,
             self.events,

@@ -10,6 +10,7 @@ from email.utils import getaddresses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailsuite.interfaces.queue import ISubmissionQueue
 from mailsuite.mime.describe import describe
 from mailsuite.model.alias import Alias
 from mailsuite.model.errors import NotThere, StoreUnavailable
@@ -37,8 +38,12 @@ class SubmitterCase(QueueCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.submitter = Submitter(
-            self.queue,
+        self.submitter = self.submitter_to(self.queue)
+
+    def submitter_to(self, queue: ISubmissionQueue) -> Submitter:
+        """One that sends to this queue."""
+        return Submitter(
+            queue,
             generous(),
             self.store.messages,
             Identities(self.store.directory, "+"),

@@ -5,27 +5,17 @@ from __future__ import annotations
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsuite.sqlite.files import BlobFiles
 from mailsuite.testing.temporary import temporary_directory
+from tests.sqlite.children import kill, start
 
-ROOT = Path(__file__).parents[2]
 ROUNDS = 30
 PROCESSES = 8
-
-
-def committer(path: Path, name: str, count: int) -> subprocess.Popen[bytes]:
-    """A process that writes to the store; see tests/sqlite/committer.py."""
-    command = [sys.executable, "-m", "tests.sqlite.committer", str(path), name, str(count)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
 
 
 @pytest.mark.slow
@@ -64,22 +54,18 @@ class DurabilityTests(SynchronousTestCase):
         moments = random.Random(1)
         acknowledged: set[str] = set()
         for turn in range(ROUNDS):
-            process = committer(self.path, f"r{turn}", 0)
-            assert process.stdout is not None
-            first = process.stdout.readline()
-            time.sleep(moments.uniform(0, 0.15))
-            process.kill()
-            out, err = process.communicate()
+            process = start("committer", self.path, f"r{turn}", 0)
+            out, err = kill(process, moments.uniform(0, 0.15))
             self.assertEqual(-signal.SIGKILL, process.returncode, err.decode())
             # The last line may have been cut off by the kill: it counts only when it is whole.
-            acknowledged.update((first + out).decode().rpartition("\n")[0].splitlines())
+            acknowledged.update(out.decode().rpartition("\n")[0].splitlines())
         self.assertGreater(len(acknowledged), ROUNDS)
         self.check(acknowledged)
 
     def test_many_processes(self) -> None:
         """Eight processes that create and write one file together lose nothing, and none is refused."""
         count = 60
-        processes = [committer(self.path, f"p{n}", count) for n in range(PROCESSES)]
+        processes = [start("committer", self.path, f"p{n}", count) for n in range(PROCESSES)]
         results = [process.communicate() for process in processes]
         self.assertEqual([0] * PROCESSES, [process.returncode for process in processes], results)
         acknowledged = {line for out, _ in results for line in out.decode().splitlines()}

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,17 +12,11 @@ from mailsuite.sqlite.search import MailSearch
 from mailsuite.sqlite.upkeep import MailboxUpkeep
 from mailsuite.testing.builders import NOW
 from mailsuite.testing.temporary import temporary_directory
+from tests.sqlite.children import kill, start
 from tests.sqlite.immediate import ImmediateStore, now_done
 
-ROOT = Path(__file__).parents[2]
 ROUNDS = 15
 PROCESSES = 8
-
-
-def changer(path: Path, name: str, count: int) -> subprocess.Popen[bytes]:
-    """A process that changes a mailbox; see tests/sqlite/changer.py."""
-    command = [sys.executable, "-m", "tests.sqlite.changer", str(path), name, str(count)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
 
 
 @pytest.mark.slow
@@ -51,18 +41,14 @@ class MailboxDurabilityTests(SynchronousTestCase):
         """Killed at any moment, inside any operation, it leaves a mailbox that is consistent."""
         moments = random.Random(1)
         for turn in range(ROUNDS):
-            process = changer(self.path, f"r{turn}", 0)
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(moments.uniform(0, 0.2))
-            process.kill()
-            _, err = process.communicate()
+            process = start("changer", self.path, f"r{turn}", 0)
+            _, err = kill(process, moments.uniform(0, 0.2))
             self.assertEqual(-signal.SIGKILL, process.returncode, err.decode())
             self.check()
 
     def test_many_processes(self) -> None:
         """Eight processes change one mailbox together: all get through, and all that is counted is right."""
-        processes = [changer(self.path, f"p{n}", 60) for n in range(PROCESSES)]
+        processes = [start("changer", self.path, f"p{n}", 60) for n in range(PROCESSES)]
         results = [process.communicate() for process in processes]
         errors = [err.decode() for _, err in results if err]
         self.assertEqual([0] * PROCESSES, [process.returncode for process in processes], errors)
