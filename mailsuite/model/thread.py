@@ -13,6 +13,8 @@ ID_LENGTH = 998
 
 PEOPLE = 30
 """How many names a conversation remembers."""
+TO = "To: "
+"""What the first name of a row begins with when the account alone has written."""
 ME = "me"
 NAME_LENGTH = 100
 SUBJECT_LENGTH = 500
@@ -61,4 +63,4 @@ def people(authors: Sequence[str], recipients: Sequence[str], alone: bool) -> tu
     if not (alone and recipients):
         return tuple(authors)
     first, *rest = recipients
-    return (f"To: {first}", *rest)
+    return (TO + first, *rest)

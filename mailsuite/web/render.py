@@ -14,6 +14,7 @@ from twisted.web.server import Request
 from mailsuite.mime.clean import show_overrides
 from mailsuite.mime.part_name import part_name
 from mailsuite.model.address import Mailbox
+from mailsuite.model.thread import TO
 from mailsuite.runtime.clock import Clock
 from mailsuite.web import parts
 from mailsuite.web.dates import Calendar, locale_of, zone_of
@@ -37,8 +38,8 @@ def initials(label: str) -> str:
 
 
 def face(people: Sequence[str]) -> str:
-    """Whose avatar stands for a conversation: the first other person's."""
-    return next((name for name in people if name != "me"), "me")
+    """Whose avatar stands for a conversation: the first other person's, of own mail the first recipient's."""
+    return next((name.removeprefix(TO) for name in people if name != "me"), "me")
 
 
 def people_line(people: Sequence[str]) -> str:

@@ -216,6 +216,13 @@ class DraftTests(WebCase):
         self.assertEqual(never.code, 200)
         self.assertNotIn("Undo", never.text)
 
+    async def test_face(self) -> None:
+        """The avatar of a draft is its recipient's, not that of the word before the name."""
+        await self.alice.post("/mail/draft", {**self.FORM, "to": "Carol King <carol@beta.example>", "rev": "0"})
+        text = (await self.alice.get("/mail/drafts")).text
+        self.assertRegex(text, r'<span class="av av-\d+" aria-hidden="true">CK</span>')
+        self.assertIn("To: Carol King", text)
+
     async def test_open(self) -> None:
         """The draft in a conversation leads back to its form."""
         await self.alice.post("/mail/draft", {**self.FORM, "rev": "0"})
